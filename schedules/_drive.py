@@ -1,0 +1,76 @@
+"""What drives one entry of the parameter groups."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ._entries import Entry, Group
+from ._reader import Reader
+from .budget import Budget
+from .schedule import Schedule
+
+PerGroup = Schedule | Sequence[Schedule]
+"""One schedule for all parameter groups, or one for each."""
+
+
+class Drive:
+    """An entry, the schedule of all groups or the schedules of each, and the present budget."""
+
+    def __init__(self, name: str, schedules: PerGroup, groups: int) -> None:
+        self.entry = Entry(name)
+        self.is_lr = name == "lr"
+        self.schedules = schedules if isinstance(schedules, Schedule) else list(schedules)
+        for one in self._each():
+            if not isinstance(one, Schedule):  # pyright: ignore[reportUnnecessaryIsInstance]
+                raise TypeError(
+                    f"schedule {one!r} for {name!r}: expected a Schedule; a text form is read by "
+                    "Schedule.parse"
+                )
+        self._shared = isinstance(schedules, Schedule)
+        if not self._shared:
+            self._check_count(groups)
+
+    def readers(self, budget: Budget) -> list[Reader]:
+        """Readers under a budget (one for all groups, or one for each); ValueError on a misfit."""
+        return [Reader(schedule, budget) for schedule in self._each()]
+
+    def use(self, readers: list[Reader]) -> None:
+        """Run under the budget that the readers were made for."""
+        self._readers = readers
+
+    def values(self, groups: Sequence[Group], position: float, scale: float) -> list[float]:
+        """Base * scale * multiplier, for each group."""
+        bases = self.entry.bases(groups)
+        if self._shared:
+            factor = scale * self._readers[0](position)
+            return [base * factor for base in bases]
+        self._check_count(len(bases))
+        factors = [scale * reader(position) for reader in self._readers]
+        return [base * factor for base, factor in zip(bases, factors, strict=True)]
+
+    def to_plain(self) -> Any:
+        """The schedules as JSON values."""
+        if isinstance(self.schedules, list):
+            return [schedule.to_dict() for schedule in self.schedules]
+        return self.schedules.to_dict()
+
+    def _each(self) -> list[Schedule]:
+        return [self.schedules] if isinstance(self.schedules, Schedule) else self.schedules
+
+    def _check_count(self, groups: int) -> None:
+        given = len(self._each())
+        if given != groups:
+            raise ValueError(
+                f"schedule for {self.entry.name!r}: {given} schedules for {groups} parameter "
+                "groups; expected one for all or one for each (a group added late needs a "
+                "ScheduleLR with a schedule for it)"
+            )
+
+
+def drives(schedule: PerGroup | Mapping[str, PerGroup], groups: int) -> list[Drive]:
+    """A drive for each entry that ScheduleLR's argument names; a bare schedule is for ``lr``."""
+    by_entry = schedule if isinstance(schedule, Mapping) else {"lr": schedule}
+    if not by_entry:
+        raise ValueError("schedule={}: expected at least one entry, such as 'lr'")
+    return [Drive(name, given, groups) for name, given in by_entry.items()]

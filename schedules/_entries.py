@@ -1,0 +1,109 @@
+"""A numeric entry of an optimizer's parameter groups: ``lr``, ``momentum``, ``betas[0]``."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from torch import Tensor
+
+Group = dict[str, Any]
+_NAME = re.compile(r"([A-Za-z_]\w*)(?:\[(\d+)\])?")
+
+
+class Entry:
+    """Reads and writes one entry; its base value stands beside it as ``initial_<name>``.
+
+    The base lives in the group, as torch's own ``initial_lr``, so that it travels with the
+    optimizer's state.
+    """
+
+    def __init__(self, name: str) -> None:
+        match = _NAME.fullmatch(name)
+        if match is None:
+            raise ValueError(f"entry {name!r}: expected a name such as 'lr' or 'betas[0]'")
+        self.name = name
+        self.initial = f"initial_{name}"
+        self._key = match[1]
+        self._index = None if match[2] is None else int(match[2])
+
+    def check(self, groups: Sequence[Group]) -> None:
+        """Raise ValueError where a group lacks the entry or it is not a finite number."""
+        for i, group in enumerate(groups):
+            try:
+                value = self._get(group)
+            except (KeyError, IndexError, TypeError) as error:
+                raise ValueError(
+                    f"entry {self.name!r}: parameter group {i} has no such entry; it has: "
+                    f"{', '.join(k for k in group if k != 'params')}"
+                ) from error
+            base = group.get(self.initial, value)
+            for what, number in ((self.name, value), (self.initial, base)):
+                if not _finite(number):
+                    raise ValueError(
+                        f"parameter group {i}: {what}={number!r}; expected a finite number"
+                    )
+
+    def adopt(self, groups: Sequence[Group]) -> None:
+        """Give every group its base value and, where it is a tensor, a tensor of its own.
+
+        torch lets groups share one default tensor: a late group then would take the decayed
+        rate of the others for its base.
+        """
+        owners: dict[int, Group] = {}
+        for group in groups:
+            value = self._get(group)
+            owner = owners.setdefault(id(value), group) if isinstance(value, Tensor) else group
+            group.setdefault(self.initial, _number(owner.get(self.initial, value)))
+            if owner is not group:
+                self._put(group, value.clone())
+
+    def bases(self, groups: Sequence[Group]) -> list[float]:
+        """The base value of every group, as Python numbers."""
+        try:
+            found = [group[self.initial] for group in groups]
+        except KeyError:  # a group came late
+            self.check(groups)
+            self.adopt(groups)
+            found = [group[self.initial] for group in groups]
+        for i, base in enumerate(found):
+            if isinstance(base, Tensor):  # torch's schedulers store tensors; once, to save a sync
+                found[i] = groups[i][self.initial] = base.item()
+        return found
+
+    def read(self, groups: Sequence[Group]) -> list[float]:
+        """The present value of every group, as Python numbers (this may wait for a device)."""
+        return [_number(self._get(group)) for group in groups]
+
+    def write(self, groups: Sequence[Group], values: Sequence[float]) -> None:
+        """Set the entry of every group; a tensor is filled in place and stays the same object."""
+        for group, value in zip(groups, values, strict=True):
+            if type(group.get(self.name)) is float:
+                group[self.name] = value
+            elif isinstance(held := self._get(group), Tensor):
+                held.fill_(value)
+            else:
+                self._put(group, value)
+
+    def _get(self, group: Group) -> Any:
+        return group[self._key] if self._index is None else group[self._key][self._index]
+
+    def _put(self, group: Group, value: Any) -> None:
+        if self._index is None:
+            group[self._key] = value
+        else:
+            held = list(group[self._key])
+            held[self._index] = value
+            group[self._key] = tuple(held)
+
+
+def _number(value: Any) -> float:
+    return value.item() if isinstance(value, Tensor) else value
+
+
+def _finite(value: Any) -> bool:
+    if isinstance(value, Tensor):
+        value = value.item() if value.numel() == 1 else None
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return is_number and abs(value) < float("inf")

@@ -1,0 +1,52 @@
+"""Lengths of phases: a fraction of the run, or a count of the budget's unit."""
+
+from fractions import Fraction
+from functools import lru_cache
+from typing import Any
+
+from ._checks import plain
+
+Length = float
+"""A float in (0, 1) is a fraction of the run; an int >= 0 counts the budget's unit."""
+
+
+def length(name: str, value: Any) -> Length:
+    """Return a valid phase length, or raise.
+
+    Raises:
+        TypeError: not a number.
+        ValueError: a float outside (0, 1) or a negative int.
+    """
+    value = plain(value)
+    if isinstance(value, int) and not isinstance(value, bool):
+        if value >= 0:
+            return value
+    elif isinstance(value, float):
+        if 0.0 < value < 1.0:
+            return value
+    else:
+        raise TypeError(f"{name}={value!r}: expected {_ALLOWED}, got {type(value).__name__}")
+    raise ValueError(f"{name}={value!r}: expected {_ALLOWED}")
+
+
+_ALLOWED = "a fraction of the run (a float in (0, 1)) or a count (an int >= 0)"
+
+
+@lru_cache(maxsize=1024)
+def resolve(value: Length, total: float) -> float:
+    """The length in the budget's unit, for a run of ``total``.
+
+    A fraction is taken as the decimal it was written as: 29 % of 100 is 29, not
+    28.999999999999996. The result stays a real number; nothing is rounded to steps.
+    """
+    if isinstance(value, int):
+        return float(value)
+    return float(Fraction(repr(value)) * Fraction(total))
+
+
+def fit(name: str, value: Length, total: float) -> float:
+    """:func:`resolve`, refusing what is longer than the run (ValueError)."""
+    resolved = resolve(value, total)
+    if resolved > total:
+        raise ValueError(f"{name}={value!r} does not fit: the run it is part of is {total:g} long")
+    return resolved

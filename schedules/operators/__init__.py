@@ -1,0 +1,1 @@
+"""The operators: each makes a new schedule of one or two others."""

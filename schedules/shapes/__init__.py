@@ -1,0 +1,1 @@
+"""The shapes: one file a method, each with its equation and source."""

@@ -1,0 +1,1 @@
+"""Tuners: how the control is chosen from feedback."""
