@@ -1,9 +1,11 @@
 # Every target does its own set-up; the second time it is fast.
 PYTHON ?= python3
 BIN := .venv/bin
-export RITARD_DATA ?= $(wildcard ../shared/data)
+# Real data sets: found here where the folder exists, fetched and verified otherwise.
+RITARD_DATA ?= $(abspath $(wildcard ../shared/data))
+export RITARD_DATA
 
-.PHONY: demo test test-slow lint bench results setup clean
+.PHONY: setup demo test test-slow lint bench results clean
 
 setup: .venv/.installed
 
@@ -12,16 +14,26 @@ setup: .venv/.installed
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
 	touch $@
 
+demo: setup  ## compare schedules on bundled data, in under 3 minutes on 2 cores
+	$(BIN)/ritard compare --task digits --schedules linear,cosine,rex,"uba(phi=1)",step,onecycle,wsd \
+	  --budgets 5,25 --seeds 3 --jobs 2 --out ritard-runs/demo
+
 lint: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/pyright
 
-test: lint
-	$(BIN)/python -m pytest
+test: lint  ## lint, types, tests, doctests
+	$(BIN)/python -m pytest -n 2 --dist worksteal
 
 test-slow: setup
 	$(BIN)/python -m pytest -m slow
+
+bench: setup  ## ratios against peers, in one run
+	@for script in experiments/benchmarks/*.py; do $(BIN)/python $$script || exit 1; done
+
+results: setup  ## the rows of RESULTS.md; ROW=name runs one; a killed run goes on
+	$(BIN)/python experiments/results/run.py $(ROW)
 
 clean:
 	rm -rf .venv build dist *.egg-info

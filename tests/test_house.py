@@ -69,7 +69,9 @@ def test_every_subpackage_is_packaged() -> None:
 
 def test_schedules_import_is_light() -> None:
     """Numpy and torch only: nothing optional comes along."""
-    code = "import sys, ritard.schedules; print(*sorted({m.partition('.')[0] for m in sys.modules}))"
+    code = (
+        "import sys, ritard.schedules; print(*sorted({m.partition('.')[0] for m in sys.modules}))"
+    )
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     heavy = {"lightning", "pytorch_lightning", "optuna", "matplotlib", "numba", "diffusers"}
     assert not heavy & set(out.stdout.split())
