@@ -71,7 +71,12 @@ def format_schedule(schedule: Schedule) -> str:
     """See :meth:`Schedule.__str__`."""
     settings = dict(schedule._settings())
     base = settings.pop("base", None)
-    args = ", ".join(f"{key}={_format_value(value)}" for key, value in settings.items())
+    # An operator's main setting needs no name: warmup(0.05).
+    main = None if base is None else [f.name for f in fields(schedule)][1]  # type: ignore[arg-type]
+    args = ", ".join(
+        _format_value(value) if key == main else f"{key}={_format_value(value)}"
+        for key, value in settings.items()
+    )
     call = f"{schedule.name}({args})" if args else schedule.name
     return call if base is None else f"{base}+{call}"
 

@@ -170,12 +170,14 @@ class ScheduleLR(LRScheduler):
         self.apply()
 
     @property
-    def base_lrs(self) -> list[float]:  # pyright: ignore[reportIncompatibleVariableOverride]
+    def base_lrs(self) -> list[float]:
         """Base rates of the groups. Set the whole list to change them; it applies at once."""
         return Entry("lr").bases(self.optimizer.param_groups)
 
     @base_lrs.setter
-    def base_lrs(self, values: Sequence[float]) -> None:
+    def base_lrs(  # pyright: ignore[reportIncompatibleVariableOverride]  # torch keeps a copy
+        self, values: Sequence[float]
+    ) -> None:
         groups = self.optimizer.param_groups
         checked = [float(number("base_lrs", value)) for value in values]
         if len(checked) != len(groups):

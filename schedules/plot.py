@@ -13,6 +13,12 @@ from .schedule import Schedule
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+PALETTE = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9", "#000000")
+"""Colours that a colour-blind reader tells apart (Okabe & Ito)."""
+
+DASHES = ("-", "--", "-.", ":")
+"""Line styles, taken in turn when the colours have been used once."""
+
 
 def plot_schedules(
     schedules: Sequence[Schedule] | Mapping[str, Schedule],
@@ -40,11 +46,14 @@ def plot_schedules(
     x = np.linspace(0.0, 1.0, 2001)
     lines = {label: s(x * budget.total, budget) for label, s in labelled.items()}
     ax = ax if ax is not None else _new_axes()
-    for label, y in lines.items():
-        ax.plot(100 * x, y, label=label, linewidth=2)
+    for i, (label, y) in enumerate(lines.items()):
+        round_, colour = divmod(i, len(PALETTE))
+        style = DASHES[round_ % len(DASHES)]
+        ax.plot(100 * x, y, label=label, linewidth=2, color=PALETTE[colour], linestyle=style)
     ax.set(xlabel="progress of the run (%)", ylabel="multiplier of the base rate", xlim=(0, 100))
     ax.set_ylim(bottom=0)
-    ax.legend(frameon=False)
+    ax.spines[["top", "right"]].set_visible(False)
+    ax.legend(frameon=False, loc="center left", bbox_to_anchor=(1.0, 0.5))
     return ax
 
 

@@ -1,0 +1,50 @@
+"""Training tasks on real data: what schedules are compared on.
+
+To add one: a file with a :class:`Task`, and a row in the table below.
+"""
+
+from collections.abc import Mapping
+from difflib import get_close_matches
+
+from .batches import Batches, Loaders
+from .cifar10 import RESNET8, RESNET20
+from .digits import DIGITS
+from .fashion import FASHION
+from .logreg import LOGREG
+from .shakespeare import SHAKESPEARE
+from .task import Task
+from .vae_mnist import VAE_MNIST
+
+__all__ = ["Batches", "Loaders", "Task", "get_task", "task_names"]
+
+_TASKS: Mapping[str, Task] = {
+    task.name: task
+    for task in (DIGITS, FASHION, VAE_MNIST, RESNET20, RESNET8, SHAKESPEARE, *LOGREG)
+}
+_ALIASES: Mapping[str, str] = {"cifar10": RESNET20.name}
+
+
+def get_task(name: str) -> Task:
+    """The task of a name, as ``"digits"`` or ``"logreg:iris"``.
+
+    Raises:
+        ValueError: there is no such task; the message lists those there are.
+
+    Example:
+        >>> get_task("digits").metric
+        'error %'
+    """
+    name = _ALIASES.get(name, name)
+    if name in _TASKS:
+        return _TASKS[name]
+    if name.partition(":")[0] == "logreg":
+        sets = ", ".join(task.name.partition(":")[2] for task in LOGREG)
+        raise ValueError(f"task {name!r}: expected logreg:SET with SET one of {sets}")
+    close = get_close_matches(name, task_names(), n=1)
+    hint = f"did you mean {close[0]!r}? " if close else ""
+    raise ValueError(f"task {name!r}: {hint}expected one of {', '.join(task_names())}")
+
+
+def task_names() -> list[str]:
+    """The names of all tasks, sorted; ``"cifar10"`` stands for ``"cifar10:resnet20"``."""
+    return sorted({*_TASKS, *_ALIASES})
