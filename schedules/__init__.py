@@ -14,7 +14,16 @@ from .operators.sampled import Sampled
 from .operators.then import Then
 from .operators.warmup import Warmup
 from .plot import plot_schedules
+from .refinement import (
+    ClosedForm,
+    GradNormRecorder,
+    GradNorms,
+    fit_closed_form,
+    predicted_gain,
+    refine,
+)
 from .schedule import Schedule
+from .scoring import Bound, Extension, Ranked, bound, bound_of_weights, extend, rank
 from .shapes.chebyshev import Chebyshev
 from .shapes.constant import Constant
 from .shapes.cosine import Cosine
@@ -32,18 +41,24 @@ from .shapes.wsd import WSD
 
 if TYPE_CHECKING:
     from .lightning import ScheduleCallback as ScheduleCallback
+    from .refinement.lightning import GradNormCallback as GradNormCallback
 
 __all__ = [
     "REX",
     "UBA",
     "WSD",
+    "Bound",
     "Budget",
     "Chebyshev",
+    "ClosedForm",
     "Constant",
     "Cooldown",
     "Cosine",
     "Exponential",
+    "Extension",
     "Floor",
+    "GradNormRecorder",
+    "GradNorms",
     "InverseSqrt",
     "Length",
     "Linear",
@@ -51,6 +66,7 @@ __all__ = [
     "OneMinusSqrt",
     "Polynomial",
     "Product",
+    "Ranked",
     "Reflect",
     "Repeat",
     "Sampled",
@@ -60,14 +76,25 @@ __all__ = [
     "Tabulated",
     "Then",
     "Warmup",
+    "bound",
+    "bound_of_weights",
+    "extend",
+    "fit_closed_form",
     "plot_schedules",
+    "predicted_gain",
+    "rank",
+    "refine",
 ]
 
 
 def __getattr__(name: str) -> Any:
-    """Import the Lightning callback when it is first asked for: lightning is optional."""
+    """Import a Lightning callback when it is first asked for: lightning is optional."""
     if name == "ScheduleCallback":
         from .lightning import ScheduleCallback
 
         return ScheduleCallback
+    if name == "GradNormCallback":
+        from .refinement.lightning import GradNormCallback
+
+        return GradNormCallback
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -20,6 +20,8 @@ class Drive:
     def __init__(self, name: str, schedules: PerGroup, groups: int) -> None:
         self.entry = Entry(name)
         self.is_lr = name == "lr"
+        if not isinstance(schedules, Schedule | Sequence):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise TypeError(f"schedule {schedules!r} for {name!r}: expected a Schedule or a list")
         self.schedules = schedules if isinstance(schedules, Schedule) else list(schedules)
         for one in self._each():
             if not isinstance(one, Schedule):  # pyright: ignore[reportUnnecessaryIsInstance]

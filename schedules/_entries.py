@@ -6,7 +6,10 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
+import torch
 from torch import Tensor
+
+from ._checks import plain
 
 Group = dict[str, Any]
 _NAME = re.compile(r"([A-Za-z_]\w*)(?:\[(\d+)\])?")
@@ -59,6 +62,13 @@ class Entry:
             if owner is not group:
                 self._put(group, value.clone())
 
+    def unshare(self, defaults: Group, groups: Sequence[Group]) -> None:
+        """Keep the optimizer's default, which late groups get, apart from what is written here."""
+        if self._index is None and isinstance(default := defaults.get(self._key), Tensor):
+            for group in groups:
+                if group.get(self._key) is default:
+                    defaults[self._key] = torch.full_like(default, group[self.initial])
+
     def bases(self, groups: Sequence[Group]) -> list[float]:
         """The base value of every group, as Python numbers."""
         try:
@@ -68,9 +78,17 @@ class Entry:
             self.adopt(groups)
             found = [group[self.initial] for group in groups]
         for i, base in enumerate(found):
-            if isinstance(base, Tensor):  # torch's schedulers store tensors; once, to save a sync
-                found[i] = groups[i][self.initial] = base.item()
+            if type(base) not in (float, int):  # a tensor of torch's schedulers; once: it may sync
+                found[i] = groups[i][self.initial] = _number(base)
         return found
+
+    def holds(self, groups: Sequence[Group], values: Sequence[float]) -> bool:
+        """Whether the groups hold exactly these values, as far as a tensor's precision goes."""
+        held = [self._get(group) for group in groups]
+        return all(
+            h.item() == torch.tensor(v, dtype=h.dtype).item() if isinstance(h, Tensor) else h == v
+            for h, v in zip(held, values, strict=False)  # a late group may not be written yet
+        )
 
     def read(self, groups: Sequence[Group]) -> list[float]:
         """The present value of every group, as Python numbers (this may wait for a device)."""
@@ -99,11 +117,14 @@ class Entry:
 
 
 def _number(value: Any) -> float:
-    return value.item() if isinstance(value, Tensor) else value
+    if isinstance(value, Tensor):
+        return value.item()
+    return float(value) if isinstance(value, float) else plain(value)  # NumPy's float64 is a float
 
 
 def _finite(value: Any) -> bool:
     if isinstance(value, Tensor):
         value = value.item() if value.numel() == 1 else None
+    value = plain(value)
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
     return is_number and abs(value) < float("inf")

@@ -29,6 +29,13 @@ def length(name: str, value: Any) -> Length:
     raise ValueError(f"{name}={value!r}: expected {_ALLOWED}")
 
 
+def lengths(name: str, values: Any) -> tuple[Length, ...]:
+    """Return a tuple of valid lengths, or raise TypeError or ValueError."""
+    if isinstance(values, str) or not hasattr(values, "__iter__"):
+        raise TypeError(f"{name}={values!r}: expected a tuple, each entry {_ALLOWED}")
+    return tuple(length(name, value) for value in values)
+
+
 _ALLOWED = "a fraction of the run (a float in (0, 1)) or a count (an int >= 0)"
 
 

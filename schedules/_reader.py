@@ -20,7 +20,7 @@ class Reader:
     def __init__(self, schedule: Schedule, budget: Budget) -> None:
         self.schedule = schedule
         self._in_positions = schedule.in_units_of(budget)
-        self._total = budget.total
+        self._total = float(budget.total)
         self._start = 0
         self._block: list[float] = []
         self._check()
@@ -28,7 +28,8 @@ class Reader:
     def __call__(self, position: float) -> float:
         """The multiplier at a position of the run."""
         if type(position) is not int:
-            return self._in_positions(position, self._total)
+            inside = np.array([min(max(position, 0.0), self._total)], dtype=np.float64)
+            return self._in_positions._at(inside, self._total).item()
         offset = position - self._start
         if not 0 <= offset < len(self._block):
             block = np.arange(position, position + _BLOCK, dtype=np.float64)

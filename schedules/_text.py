@@ -9,18 +9,27 @@ from __future__ import annotations
 import re
 from dataclasses import MISSING, fields
 from difflib import get_close_matches
+from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .schedule import Schedule
 
 _CLASSES: dict[str, type[Schedule]] = {}
-_PART = re.compile(r"\s*([A-Za-z0-9_-]+)\s*(?:\((.*)\))?\s*", re.DOTALL)
-_KEYED = re.compile(r"\s*([A-Za-z_]\w*)\s*=(.*)", re.DOTALL)
+_PART = re.compile(r"([A-Za-z0-9_-]+)\s*(?:\((.*)\))?", re.DOTALL)
+_KEYED = re.compile(r"([A-Za-z_]\w*)\s*=(.*)", re.DOTALL)
+_NAME = re.compile(r"[a-z0-9][a-z0-9_-]*")
+_DEEPEST = 100
 
 
 def register(name: str, cls: type[Schedule]) -> None:
-    """Make a class known by its name; ValueError where another class has it."""
+    """Make a class known by its name.
+
+    Raises:
+        ValueError: another class has the name, or text could not carry it.
+    """
+    if not _NAME.fullmatch(name) or _as_number(name) is not None:
+        raise ValueError(f"name={name!r}: expected lower-case letters, digits, - and _, no number")
     known = _CLASSES.setdefault(name, cls)
     if (known.__module__, known.__qualname__) != (cls.__module__, cls.__qualname__):
         raise ValueError(f"name={name!r}: already the name of {known.__module__}.{known.__name__}")
@@ -51,18 +60,23 @@ def split(text: str, separator: str) -> list[str]:
             pieces.append(text[start:i])
             start = i + 1
     if depth != 0:
-        raise ValueError(f"{text!r}: brackets do not match")
+        raise ValueError(f"{_short(text)}: brackets do not match")
     return [*pieces, text[start:]] if text.strip() else []
 
 
 def parse_schedule(text: str) -> Schedule:
     """See :meth:`Schedule.parse`."""
+    if not isinstance(text, str):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise TypeError(f"text={text!r}: expected a str, such as 'uba(phi=5)+warmup(0.05)'")
+    if max(text.count("+"), _depth(text)) > _DEEPEST:
+        raise ValueError(f"schedule {_short(text)}: more than {_DEEPEST} levels or operators")
     parts = split(text, "+")
     if not parts:
-        raise ValueError(f"schedule {text!r}: expected one of {', '.join(names(operators=False))}")
+        allowed = ", ".join(names(operators=False))
+        raise ValueError(f"schedule {_short(text)}: expected one of {allowed}")
     schedule: Schedule | None = None
     for part in parts:
-        schedule = _parse_part(part, schedule, text)
+        schedule = parse_part(part, schedule, text)
     assert schedule is not None
     return schedule
 
@@ -72,9 +86,9 @@ def format_schedule(schedule: Schedule) -> str:
     settings = dict(schedule._settings())
     base = settings.pop("base", None)
     # An operator's main setting needs no name: warmup(0.05).
-    main = None if base is None else [f.name for f in fields(schedule)][1]  # type: ignore[arg-type]
+    main = [] if base is None else [f.name for f in fields(schedule)][1:2]  # type: ignore[arg-type]
     args = ", ".join(
-        _format_value(value) if key == main else f"{key}={_format_value(value)}"
+        _format_value(value) if key in main else f"{key}={_format_value(value)}"
         for key, value in settings.items()
     )
     call = f"{schedule.name}({args})" if args else schedule.name
@@ -90,38 +104,58 @@ def to_plain(value: Any) -> Any:
 
 def from_plain(data: Any) -> Schedule:
     """See :meth:`Schedule.from_dict`."""
+    return _from_plain(data, 0)
+
+
+def _from_plain(data: Any, depth: int) -> Schedule:
+    if depth > _DEEPEST:
+        raise ValueError(f"a saved schedule nested deeper than {_DEEPEST} levels")
     if not isinstance(data, dict) or not isinstance(data.get("name"), str):
-        raise ValueError(f"{data!r}: expected a saved schedule, a dict with its 'name'")
-    settings: dict[str, Any] = {k: _value_from_plain(v) for k, v in data.items() if k != "name"}
-    return _build(_find(data["name"], operators=None), [], settings, repr(data))
+        raise ValueError(f"{_short(data)}: expected a saved schedule, a dict with its 'name'")
+    settings = {k: _value_from_plain(v, depth) for k, v in data.items() if k != "name"}
+    return _build(_find(data["name"], operators=None), [], settings, _short(data))
 
 
-def _parse_part(part: str, base: Schedule | None, text: str) -> Schedule:
-    match = _PART.fullmatch(part)
+def parse_part(part: str, base: Schedule | None, text: str) -> Schedule:
+    """A shape or, on a base, an operator; ``text`` is the whole that errors show."""
+    match = _PART.fullmatch(part.strip())
     if match is None:
-        raise ValueError(f"schedule {text!r}: cannot read {part!r}; expected name(settings)")
+        raise ValueError(
+            f"schedule {_short(text)}: cannot read {_short(part)}; expected name(settings)"
+        )
     cls = _find(match[1].lower(), operators=base is not None)
     args: list[Any] = [] if base is None else [base]
     settings = dict[str, Any]()
     for piece in split(match[2] or "", ","):
-        keyed = _KEYED.fullmatch(piece)
-        if keyed:
-            settings[keyed[1]] = _parse_value(keyed[2])
-        else:
+        keyed = _KEYED.fullmatch(piece.strip())
+        if not (keyed[2] if keyed else piece).strip():
+            where = f"setting {keyed[1]!r}" if keyed else "a setting"
+            raise ValueError(f"{_short(text)}: {where} of {cls.name} is empty; expected a value")
+        if keyed is None:
             args.append(_parse_value(piece))
-    return _build(cls, args, settings, text)
+        elif keyed[1] in settings:
+            raise ValueError(f"{_short(text)}: {keyed[1]!r} is given twice of {cls.name}")
+        else:
+            settings[keyed[1]] = _parse_value(keyed[2])
+    return _build(cls, args, settings, _short(text))
 
 
 def _parse_value(text: str) -> Any:
     text = text.strip()
     if text.startswith("(") and text.endswith(")"):
-        return tuple(_parse_value(piece) for piece in split(text[1:-1].rstrip().rstrip(","), ","))
+        pieces = split(text[1:-1].rstrip().removesuffix(","), ",")
+        return tuple(_parse_value(piece) for piece in pieces)
+    number = _as_number(text)
+    return parse_schedule(text) if number is None else number
+
+
+def _as_number(text: str) -> float | None:
     for kind in (int, float):
         try:
             return kind(text)
         except ValueError:
             continue
-    return parse_schedule(text)
+    return None
 
 
 def _find(name: str, *, operators: bool | None) -> type[Schedule]:
@@ -134,7 +168,7 @@ def _find(name: str, *, operators: bool | None) -> type[Schedule]:
     close = get_close_matches(name, allowed, n=1)
     hint = f" (did you mean {close[0]!r}?)" if close else ""
     what = "an operator" if operators else "a schedule"
-    raise ValueError(f"{name!r} is not {what}{hint}; expected one of {', '.join(allowed)}")
+    raise ValueError(f"{_short(name)} is not {what}{hint}; expected one of {', '.join(allowed)}")
 
 
 def _build(cls: type[Schedule], args: list[Any], settings: dict[str, Any], text: str) -> Schedule:
@@ -142,23 +176,19 @@ def _build(cls: type[Schedule], args: list[Any], settings: dict[str, Any], text:
     shown = [name for name in usual if name != "base"]
     given = dict(zip(usual, args, strict=False))
     if len(args) > len(usual):
-        raise ValueError(f"{text!r}: {cls.name} takes {len(shown)} settings: {', '.join(shown)}")
+        raise ValueError(f"{text}: {cls.name} takes {len(shown)} settings: {', '.join(shown)}")
     for key in settings:
         if key not in usual or key in given:
             twice = "is given twice" if key in given else "is not a setting"
             allowed = ", ".join(shown) or "none"
-            raise ValueError(f"{text!r}: {key!r} {twice} of {cls.name}; it has: {allowed}")
+            raise ValueError(f"{text}: {_short(key)} {twice} of {cls.name}; it has: {allowed}")
     missing = [k for k, v in usual.items() if v is MISSING and k not in given and k not in settings]
     if missing:
-        raise ValueError(f"{text!r}: {cls.name} needs {', '.join(missing)}")
-    everything = given | settings
-    for key in ("base", "other"):
-        if key in everything and not hasattr(everything[key], "to_dict"):
-            raise ValueError(f"{text!r}: {key}={everything[key]!r}: expected a schedule")
+        raise ValueError(f"{text}: {cls.name} needs {', '.join(missing)}")
     try:
-        return cls(**everything)
+        return cls(**given, **settings)
     except TypeError as error:
-        raise ValueError(f"{text!r}: {error}") from error
+        raise ValueError(f"{text}: {error}") from error
 
 
 def _format_value(value: Any) -> str:
@@ -167,10 +197,23 @@ def _format_value(value: Any) -> str:
     return str(value) if hasattr(value, "to_dict") else repr(value)
 
 
-def _value_from_plain(value: Any) -> Any:
+def _value_from_plain(value: Any, depth: int) -> Any:
+    if depth > _DEEPEST:
+        raise ValueError(f"a saved schedule nested deeper than {_DEEPEST} levels")
     if isinstance(value, list):
-        return tuple(_value_from_plain(v) for v in value)  # pyright: ignore[reportUnknownVariableType]
-    return from_plain(value) if isinstance(value, dict) else value
+        return tuple(_value_from_plain(v, depth + 1) for v in value)  # pyright: ignore[reportUnknownVariableType]
+    return _from_plain(value, depth + 1) if isinstance(value, dict) else value
+
+
+def _depth(text: str) -> int:
+    """How deep brackets are nested at most."""
+    return max(accumulate(((char == "(") - (char == ")") for char in text), initial=0))
+
+
+def _short(value: Any) -> str:
+    """A value as it may stand in an error message."""
+    text = repr(value)
+    return text if len(text) <= 100 else f"{text[:80]}... ({len(text)} characters)"
 
 
 def _is_operator(cls: type[Schedule]) -> bool:

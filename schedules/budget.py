@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from fractions import Fraction
+from typing import Literal, get_args
 
 from ._checks import number, whole
 
@@ -35,34 +36,47 @@ class Budget:
     length: float
     steps_per_epoch: int | None = None
 
+    def __post_init__(self) -> None:
+        """Refuse what is no budget (TypeError, ValueError)."""
+        if self.unit not in (units := get_args(Unit)):
+            raise ValueError(f"unit={self.unit!r}: expected one of {', '.join(units)}")
+        if self.unit == "steps":
+            found = whole("total_steps", self.length, low=1)
+        else:
+            found = number(self.unit, self.length, low=0, open_low=True)
+        object.__setattr__(self, "length", found)
+        if self.unit == "epochs":
+            per_epoch = whole("steps_per_epoch", self.steps_per_epoch, low=1)
+            object.__setattr__(self, "steps_per_epoch", per_epoch)
+        elif self.steps_per_epoch is not None:
+            raise ValueError(
+                f"steps_per_epoch={self.steps_per_epoch!r}: expected None under {self.unit}"
+            )
+
     @classmethod
     def steps(cls, n: int) -> Budget:
         """A run of ``n`` optimizer updates, n >= 1."""
-        return cls("steps", whole("total_steps", n, low=1))
+        return cls("steps", n)
 
     @classmethod
     def epochs(cls, n: float, steps_per_epoch: int) -> Budget:
         """A run of ``n`` > 0 epochs of ``steps_per_epoch`` optimizer updates each."""
-        return cls(
-            "epochs",
-            number("epochs", n, low=0, open_low=True),
-            whole("steps_per_epoch", steps_per_epoch, low=1),
-        )
+        return cls("epochs", n, steps_per_epoch)
 
     @classmethod
     def samples(cls, n: float) -> Budget:
         """A run over ``n`` > 0 training samples; report them by ``scheduler.advance(samples)``."""
-        return cls("samples", number("samples", n, low=0, open_low=True))
+        return cls("samples", n)
 
     @classmethod
     def tokens(cls, n: float) -> Budget:
         """A run over ``n`` > 0 tokens; report them by ``scheduler.advance(tokens)``."""
-        return cls("tokens", number("tokens", n, low=0, open_low=True))
+        return cls("tokens", n)
 
     @classmethod
     def seconds(cls, t: float) -> Budget:
         """A run of ``t`` > 0 seconds of wall-clock time; it advances by itself."""
-        return cls("seconds", number("seconds", t, low=0, open_low=True))
+        return cls("seconds", t)
 
     @classmethod
     def of(cls, total_steps: int | Budget) -> Budget:
@@ -81,8 +95,8 @@ class Budget:
         """The length in what a position counts: updates for steps and epochs, else the unit."""
         if self.steps_per_epoch is None:
             return self.length
-        total = self.length * self.steps_per_epoch
-        return int(total) if float(total).is_integer() else total
+        total = Fraction(repr(self.length)) * self.steps_per_epoch  # 0.29 of 100 is 29
+        return int(total) if total.denominator == 1 else float(total)
 
     @property
     def counts_updates(self) -> bool:

@@ -3,26 +3,15 @@
 from __future__ import annotations
 
 import importlib
+import math
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from torch.optim import Optimizer
 
+from ._lightning import Callback
 from .budget import Budget
-from .lr import PerGroup, ScheduleLR
-
-if TYPE_CHECKING:
-    from lightning.pytorch import Callback
-else:
-    try:
-        from lightning.pytorch import Callback
-    except ImportError:
-        try:
-            from pytorch_lightning import Callback
-        except ImportError as error:
-            raise ImportError(
-                'ScheduleCallback needs Lightning: pip install "ritard[lightning]"'
-            ) from error
+from .lr import PerGroup, ScheduleLR, checked_drives
 
 
 class ScheduleCallback(Callback):
@@ -79,9 +68,35 @@ class ScheduleCallback(Callback):
                 "alone from configure_optimizers (or drop the callback)"
             )
         budget = self.total_steps or _horizon(trainer, pl_module)
-        schedulers = {i: ScheduleLR(o, self.schedule, budget) for i, o in chosen.items()}
-        for i, scheduler in schedulers.items():
+        for candidate in chosen.values():
+            checked_drives(candidate, self.schedule, budget)
+        for i, found in chosen.items():
+            scheduler = ScheduleLR(found, self.schedule, budget)
             trainer.strategy.lr_scheduler_configs.append(_config(trainer, scheduler, i))
+
+    def on_train_start(self, trainer: Any, pl_module: Any) -> None:
+        """Take the run's position where no saved state brought it, as in a second fit."""
+        if not pl_module.automatic_optimization:
+            return
+        for scheduler in self._schedulers(trainer):
+            if scheduler.budget.counts_updates and scheduler.position == 0:
+                scheduler.position = trainer.global_step
+
+    def on_train_batch_start(
+        self, trainer: Any, pl_module: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Under seconds, let all processes run by the clock of the first: replicas must agree."""
+        del pl_module, batch, batch_idx
+        if trainer.world_size == 1:
+            return
+        for scheduler in self._schedulers(trainer):
+            if scheduler.budget.unit == "seconds":
+                scheduler.position = trainer.strategy.broadcast(scheduler.elapsed)
+
+    def _schedulers(self, trainer: Any) -> list[ScheduleLR]:
+        chosen = {id(optimizer) for optimizer in self._chosen(trainer.optimizers).values()}
+        every = [config.scheduler for config in trainer.lr_scheduler_configs]
+        return [s for s in every if isinstance(s, ScheduleLR) and id(s.optimizer) in chosen]
 
     def _chosen(self, optimizers: list[Optimizer]) -> dict[int, Optimizer]:
         found = dict(enumerate(optimizers))
@@ -102,7 +117,7 @@ def _horizon(trainer: Any, pl_module: Any) -> Budget:
             "ScheduleCallback: total_steps=None: under manual optimization the Trainer cannot "
             "tell how many updates there will be; give total_steps"
         )
-    steps = trainer.estimated_stepping_batches
+    steps = _updates(trainer)
     if 0 < steps < float("inf"):
         return Budget.steps(int(steps))
     for callback in trainer.callbacks:
@@ -116,9 +131,25 @@ def _horizon(trainer: Any, pl_module: Any) -> Budget:
     )
 
 
+def _updates(trainer: Any) -> float:
+    """Optimizer updates of the whole run; inf or below 1 where the Trainer cannot tell."""
+    steps: float = trainer.estimated_stepping_batches
+    plans = [c for c in trainer.callbacks if hasattr(c, "get_accumulate_grad_batches")]
+    batches, epochs = trainer.num_training_batches, trainer.max_epochs
+    if not plans or epochs == -1 or batches == float("inf"):
+        return steps
+    # The Trainer's estimate takes the accumulation of the first epoch for all.
+    planned = sum(
+        math.ceil(batches / plans[-1].get_accumulate_grad_batches(epoch)) for epoch in range(epochs)
+    )
+    return planned if trainer.max_steps == -1 else min(planned, trainer.max_steps)
+
+
 def _config(trainer: Any, scheduler: ScheduleLR, index: int) -> Any:
     """The Trainer's record of a scheduler, from the package that the Trainer comes from."""
-    package = type(trainer).__module__.partition(".trainer")[0]
+    known = ("lightning.pytorch.trainer.trainer", "pytorch_lightning.trainer.trainer")
+    home = next(cls.__module__ for cls in type(trainer).__mro__ if cls.__module__ in known)
+    package = home.removesuffix(".trainer.trainer")
     types = importlib.import_module(f"{package}.utilities.types")
     name = None if index == 0 else f"schedule-{index}"
     return types.LRSchedulerConfig(scheduler, interval="step", frequency=1, name=name)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -10,9 +9,9 @@ from typing import Any
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
-from ._checks import number
+from ._checks import number, whole
 from ._clock import Clock
-from ._drive import PerGroup, drives
+from ._drive import Drive, PerGroup, drives
 from ._entries import Entry, Group
 from .budget import Budget
 
@@ -72,21 +71,15 @@ class ScheduleLR(LRScheduler):
         total_steps: int | Budget,
         last_epoch: int = -1,
     ) -> None:
-        if not isinstance(optimizer, Optimizer):  # pyright: ignore[reportUnnecessaryIsInstance]
-            raise TypeError(f"optimizer={optimizer!r}: expected a torch.optim.Optimizer")
         budget = Budget.of(total_steps)
-        if last_epoch < -1 or (last_epoch > -1 and not budget.counts_updates):
+        last_epoch = whole("last_epoch", last_epoch, low=-1)
+        if last_epoch > -1 and not budget.counts_updates:
             raise ValueError(
                 f"last_epoch={last_epoch!r} under a budget in {budget.unit}: expected -1, or an "
                 "int >= 0 where the budget counts updates (else use load_state_dict)"
             )
+        self._drives = checked_drives(optimizer, schedule, budget)
         groups = optimizer.param_groups
-        if not groups:
-            raise ValueError("optimizer: it has no parameter groups")
-        self._drives = drives(schedule, len(groups))
-        readers = [drive.readers(budget) for drive in self._drives]
-        for drive in self._drives:
-            drive.entry.check(groups)
 
         # From here on things change. torch's __init__ is not called: it would wrap
         # optimizer.step, and the initial step is an ordinary apply().
@@ -96,9 +89,9 @@ class ScheduleLR(LRScheduler):
         self._warned = False
         self.last_epoch = last_epoch + 1
         self._step_count = 1
-        for drive, read in zip(self._drives, readers, strict=True):
-            drive.use(read)
+        for drive in self._drives:
             drive.entry.adopt(groups)
+            drive.entry.unshare(optimizer.defaults, groups)
         self.apply()
 
     # ---- what runs it -------------------------------------------------------------------
@@ -141,8 +134,24 @@ class ScheduleLR(LRScheduler):
 
     @property
     def position(self) -> float:
-        """Where the run stands, in what the budget counts (updates under steps and epochs)."""
+        """Where the run stands, in what the budget counts (updates under steps and epochs).
+
+        Setting it applies at once. Processes whose clocks differ agree by it under seconds.
+        """
         return self.last_epoch if self._clock.counts_updates else self._clock.elapsed
+
+    @position.setter
+    def position(self, value: float) -> None:
+        if self._clock.counts_updates:
+            self.last_epoch = whole("position", value)
+        else:
+            self._clock.set(number("position", value, low=0))
+        self.apply()
+
+    @property
+    def elapsed(self) -> float:
+        """What the clock shows at this moment: under seconds it runs on between steps."""
+        return self._clock.now()
 
     @property
     def budget(self) -> Budget:
@@ -214,7 +223,8 @@ class ScheduleLR(LRScheduler):
         Schedule and horizon are those given to the constructor: another horizon than the saved
         one is fine, another schedule is an error. It may come before or after
         ``optimizer.load_state_dict``. Where the rates were not this scheduler's when the state
-        was saved (another one had taken over in a SequentialLR), none are written.
+        was saved (another one had taken over in a SequentialLR), none are written. So, to hand
+        over to a new scheduler of the same optimizer, take the old state before building it.
 
         Raises:
             ValueError: the state of another scheduler, schedule, number of groups or kind of
@@ -227,6 +237,7 @@ class ScheduleLR(LRScheduler):
         self._clock.set(state_dict["elapsed"])
         self._scale = state_dict["scale"]
         for drive in self._drives:
+            drive.entry.adopt(groups)  # a loaded optimizer may share tensors again
             _set_bases(groups, drive.entry, state_dict["bases"][drive.entry.name])
         if state_dict["in_charge"]:
             self.apply()
@@ -237,19 +248,22 @@ class ScheduleLR(LRScheduler):
         # torch's SequentialLR calls this with 0 where a phase begins.
         if not self._clock.counts_updates:
             self._clock.tick(epoch)
-        self.last_epoch = self.last_epoch + 1 if epoch is None else epoch
-        self.apply()
+        before = self.last_epoch
+        self.last_epoch = before + 1 if epoch is None else whole("epoch", epoch)
+        try:
+            self.apply()
+        except Exception:
+            self.last_epoch = before
+            raise
 
     def _in_charge(self) -> bool:
         """Whether the optimizer holds the rates last written here."""
-        held = Entry("lr").read(self.optimizer.param_groups)
-        last = self.get_last_lr()
-        return len(held) == len(last) and all(
-            math.isclose(a, b, rel_tol=1e-5) for a, b in zip(held, last, strict=True)
-        )
+        return Entry("lr").holds(self.optimizer.param_groups, self.get_last_lr())
 
     def _check_state(self, state: dict[str, Any]) -> None:
         here = self.state_dict()
+        if not isinstance(state, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise TypeError(f"state_dict={state!r}: expected what state_dict() gave")
         missing = here.keys() - state.keys()
         if missing:
             raise ValueError(f"state_dict: not of a ScheduleLR, it lacks {sorted(missing)}")
@@ -259,13 +273,35 @@ class ScheduleLR(LRScheduler):
                 f"{here['schedules']}; build the saved one, or start anew by "
                 "ScheduleLR(..., last_epoch=...)"
             )
+        if not isinstance(state["last_epoch"], int):  # below -1 inside nested SequentialLRs
+            raise ValueError(f"state_dict: last_epoch={state['last_epoch']!r}; expected an int")
+        for key in ("scale", "elapsed"):
+            number(f"state_dict: {key}", state[key], low=0)
         for name, bases in state["bases"].items():
+            for base in bases:
+                number(f"state_dict: bases of {name!r}", base)
             if len(bases) != len(here["bases"][name]):
                 raise ValueError(
                     f"state_dict: {len(bases)} base values of {name!r}, the optimizer has "
-                    f"{len(here['bases'][name])} parameter groups; add the late ones first"
+                    f"{len(here['bases'][name])} parameter groups; it needs those it was saved with"
                 )
         self._clock.check_same_count(state["budget"]["unit"])
+
+
+def checked_drives(
+    optimizer: Optimizer, schedule: PerGroup | Mapping[str, PerGroup], budget: Budget
+) -> list[Drive]:
+    """What drives the optimizer under the budget; refuses as ScheduleLR does, changing nothing."""
+    if not isinstance(optimizer, Optimizer):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise TypeError(f"optimizer={optimizer!r}: expected a torch.optim.Optimizer")
+    groups = optimizer.param_groups
+    if not groups:
+        raise ValueError("optimizer: it has no parameter groups")
+    found = drives(schedule, len(groups))
+    for drive in found:
+        drive.use(drive.readers(budget))
+        drive.entry.check(groups)
+    return found
 
 
 def _set_bases(groups: list[Group], entry: Entry, bases: Sequence[float]) -> None:

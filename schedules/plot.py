@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from .budget import Budget
-from .schedule import Schedule
+from .schedule import Schedule, operand
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -39,14 +39,12 @@ def plot_schedules(
         ValueError: no schedules, or one that does not fit the horizon.
         ImportError: matplotlib is not installed.
     """
-    labelled = dict(schedules) if isinstance(schedules, Mapping) else {str(s): s for s in schedules}
-    if not labelled:
-        raise ValueError(f"schedules={schedules!r}: expected at least one")
+    labelled = _labelled(schedules)
     budget = Budget.of(total_steps)
     x = np.linspace(0.0, 1.0, 2001)
-    lines = {label: s(x * budget.total, budget) for label, s in labelled.items()}
+    lines = [(label, s(x * budget.total, budget)) for label, s in labelled]
     ax = ax if ax is not None else _new_axes()
-    for i, (label, y) in enumerate(lines.items()):
+    for i, (label, y) in enumerate(lines):
         round_, colour = divmod(i, len(PALETTE))
         style = DASHES[round_ % len(DASHES)]
         ax.plot(100 * x, y, label=label, linewidth=2, color=PALETTE[colour], linestyle=style)
@@ -55,6 +53,22 @@ def plot_schedules(
     ax.spines[["top", "right"]].set_visible(False)
     ax.legend(frameon=False, loc="center left", bbox_to_anchor=(1.0, 0.5))
     return ax
+
+
+def _labelled(
+    schedules: Sequence[Schedule] | Mapping[str, Schedule],
+) -> list[tuple[str, Schedule]]:
+    if isinstance(schedules, Schedule) or not hasattr(schedules, "__iter__"):
+        raise TypeError(f"schedules={schedules!r}: expected a list of schedules")
+    if isinstance(schedules, Mapping):
+        found = list(schedules.items())
+    else:
+        found = [(str(s), s) for s in schedules]
+    for _, schedule in found:
+        operand("schedules", schedule)
+    if not found:
+        raise ValueError(f"schedules={schedules!r}: expected at least one")
+    return found
 
 
 def _new_axes() -> Axes:

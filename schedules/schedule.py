@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from . import _text
+from ._checks import number, plain
 from ._lengths import Length
 from .budget import Budget
 
@@ -35,6 +36,10 @@ class Schedule(ABC):
         """Register the class under its name, so that text and JSON find it."""
         if "name" in cls.__dict__:
             _text.register(cls.name, cls)
+        elif hasattr(cls, "name"):
+            raise TypeError(
+                f"class {cls.__name__}: name: expected its own; it would be saved as {cls.name!r}"
+            )
 
     @abstractmethod
     def _at(self, t: Array, T: float) -> Array:
@@ -56,13 +61,12 @@ class Schedule(ABC):
             the shape of ``step`` for an array. Both run the same code and agree bit for bit.
 
         Raises:
-            ValueError: a position that is not a number, a horizon that is not positive and
-                finite, or a phase that does not fit the horizon.
+            TypeError: positions that are not numbers.
+            ValueError: a position that is NaN, a horizon that is not positive and finite, or a
+                phase that does not fit the horizon.
         """
         budget = total_steps if isinstance(total_steps, Budget) else _length_only(total_steps)
-        t = np.asarray(step, dtype=np.float64)
-        if np.isnan(t).any():
-            raise ValueError(f"step={step!r}: expected numbers, got NaN")
+        t = _positions(step)
         T = float(budget.total)
         # One-dimensional and contiguous always, so that every call takes the same NumPy loops.
         inside = np.ascontiguousarray(np.clip(t, 0.0, T)).reshape(-1)
@@ -131,7 +135,7 @@ class Schedule(ABC):
         """
         from .operators.sampled import Sampled
 
-        return Sampled(self, every, None if at is None else tuple(at))
+        return Sampled(self, every, at)  # pyright: ignore[reportArgumentType]
 
     def then(self, other: Schedule, at: Length) -> Schedule:
         """This schedule up to ``at``, ``other`` from there.
@@ -149,9 +153,10 @@ class Schedule(ABC):
         """
         from .operators.repeat import Repeat
 
-        if isinstance(phases, Sequence):
-            return Repeat(self, lengths=tuple(phases))
-        return Repeat(self, times=phases)
+        given = plain(phases)
+        if hasattr(given, "__iter__"):
+            return Repeat(self, lengths=given)
+        return Repeat(self, times=given)
 
     def __mul__(self, other: Schedule | float) -> Schedule:
         """The product with another schedule or a number.
@@ -193,6 +198,11 @@ class Schedule(ABC):
 
     # ---- helpers ------------------------------------------------------------------------
 
+    def _settle(self, **settings: Any) -> None:
+        """Keep checked settings; for ``__post_init__``, the object being frozen from then on."""
+        for key, value in settings.items():
+            object.__setattr__(self, key, value)
+
     _lengths: ClassVar[tuple[str, ...]] = ()
     """Names of the fields that hold phase lengths."""
 
@@ -225,11 +235,28 @@ class Schedule(ABC):
         return replace(self, **changes) if changes else self  # type: ignore[type-var]
 
 
+def operand(name: str, value: Any) -> Schedule:
+    """Return a schedule that an operator acts on, or raise TypeError."""
+    if not isinstance(value, Schedule):
+        raise TypeError(f"{name}={value!r}: expected a schedule")
+    return value
+
+
+def _positions(step: Any) -> Array:
+    try:
+        t = np.asarray(step)
+    except (TypeError, ValueError) as error:
+        raise TypeError(f"step={step!r}: expected a number or an array of numbers") from error
+    if t.dtype.kind not in "iuf":
+        raise TypeError(f"step={step!r}: expected a number or an array of numbers")
+    if np.isnan(t).any():
+        raise ValueError(f"step={step!r}: expected numbers, got NaN")
+    return t.astype(np.float64)
+
+
 def _length_only(total_steps: float) -> Budget:
     """A horizon given as a bare number: whole or, for a position in another unit, real."""
-    from ._checks import number
-
-    return Budget("steps", number("total_steps", total_steps, low=0, open_low=True))
+    return Budget("samples", number("total_steps", total_steps, low=0, open_low=True))
 
 
 def _as_tuple(value: Any) -> tuple[Any, ...]:

@@ -16,7 +16,7 @@ def _modules() -> list[str]:
         package = importlib.import_module(f"ritard.{room}")
         names.append(package.__name__)
         for info in pkgutil.walk_packages(package.__path__, f"ritard.{room}."):
-            if not {"examples", "benchmarks", "__main__"} & set(info.name.split(".")):
+            if not {"examples", "benchmarks", "results", "__main__"} & set(info.name.split(".")):
                 names.append(info.name)
     return names
 

@@ -15,7 +15,11 @@ MAY_IMPORT = {
     "tuners": {"schedules", "solvers", "tuners"},
     "experiments": {"schedules", "solvers", "tuners", "experiments"},
 }
-SCRIPTS = ("examples", "benchmarks")  # run as programs by a user: they import the installed name
+SCRIPTS = (
+    "examples",
+    "benchmarks",
+    "results",
+)  # run as programs by a user: they import the installed name
 
 
 def _modules(room: str) -> list[Path]:

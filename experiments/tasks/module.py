@@ -5,6 +5,7 @@ from lightning.pytorch import LightningModule
 from torch import Tensor, nn
 
 from .batches import Batch
+from .losses import Losses
 from .objectives import Objective
 
 
@@ -26,8 +27,7 @@ class TaskModule(LightningModule):
         network: As given.
         lr: As given.
         optimizer_name: As given.
-        train_losses: The loss of every training batch: detached scalars on the device of the
-            network, not synchronised. ``torch.stack`` and move them once, at the end.
+        train_losses: The loss of every training batch, kept without waiting for the device.
     """
 
     def __init__(
@@ -45,7 +45,7 @@ class TaskModule(LightningModule):
         self.optimizer_name = optimizer
         self.lr = lr
         self.weight_decay = weight_decay
-        self.train_losses: list[Tensor] = []
+        self.train_losses = Losses()
         self._sums: list[Tensor] = []
         self._count = 0
 
@@ -63,7 +63,7 @@ class TaskModule(LightningModule):
         """The loss of a batch, a scalar."""
         del batch_idx
         loss = self.objective.loss(self.network, batch)
-        self.train_losses.append(loss.detach())
+        self.train_losses.append(loss)
         return loss
 
     def on_validation_epoch_start(self) -> None:

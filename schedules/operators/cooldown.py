@@ -8,7 +8,7 @@ from typing import ClassVar
 import numpy as np
 
 from .._lengths import Length, fit, length
-from ..schedule import Array, Schedule
+from ..schedule import Array, Schedule, operand
 from ..shapes.one_minus_sqrt import OneMinusSqrt
 
 
@@ -45,8 +45,8 @@ class Cooldown(Schedule):
     shape: Schedule | str = OneMinusSqrt()  # noqa: RUF009  (it is frozen)
 
     def __post_init__(self) -> None:
-        length("length", self.length)
-        object.__setattr__(self, "shape", _as_schedule(self.shape))
+        self._settle(base=operand("base", self.base), length=length("length", self.length))
+        self._settle(shape=as_schedule(self.shape))
 
     def _at(self, t: Array, T: float) -> Array:
         assert isinstance(self.shape, Schedule)
@@ -55,10 +55,11 @@ class Cooldown(Schedule):
         held = self.base._at(np.minimum(t, start), T)
         if D == 0:
             return held
-        return np.where(t < start, held, held * self.shape._at(np.maximum(t - start, 0.0), D))
+        return np.where(t < start, held, held * self.shape._at(np.clip(t - start, 0.0, D), D))
 
 
-def _as_schedule(shape: Schedule | str) -> Schedule:
+def as_schedule(shape: Schedule | str) -> Schedule:
+    """A schedule as it is, a name as the schedule it names; TypeError or ValueError otherwise."""
     if isinstance(shape, str):
         return Schedule.parse(shape)
     if not isinstance(shape, Schedule):  # pyright: ignore[reportUnnecessaryIsInstance]

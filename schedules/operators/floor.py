@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from .._checks import number
-from ..schedule import Array, Schedule
+from ..schedule import Array, Schedule, operand
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,8 @@ class Floor(Schedule):
     ratio: float
 
     def __post_init__(self) -> None:
-        number("ratio", self.ratio, low=0, high=1)
+        ratio = number("ratio", self.ratio, low=0, high=1)
+        self._settle(base=operand("base", self.base), ratio=ratio)
 
     def _at(self, t: Array, T: float) -> Array:
         return self.ratio + (1.0 - self.ratio) * self.base._at(t, T)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-from ..schedule import Array, Schedule
+from ..schedule import Array, Schedule, operand
 
 
 @dataclass(frozen=True)
@@ -29,8 +29,7 @@ class Product(Schedule):
     other: Schedule
 
     def __post_init__(self) -> None:
-        if not isinstance(self.other, Schedule):  # pyright: ignore[reportUnnecessaryIsInstance]
-            raise TypeError(f"other={self.other!r}: expected a schedule")
+        self._settle(base=operand("base", self.base), other=operand("other", self.other))
 
     def _at(self, t: Array, T: float) -> Array:
         return self.base._at(t, T) * self.other._at(t, T)

@@ -3,10 +3,8 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-import numpy as np
-
 from .._checks import number
-from ..schedule import Array, Schedule
+from ..schedule import Array, Schedule, operand
 
 
 @dataclass(frozen=True)
@@ -38,7 +36,8 @@ class Reflect(Schedule):
     d: float
 
     def __post_init__(self) -> None:
-        number("d", self.d, high=1, open_high=True)
+        d = number("d", self.d, high=1, open_high=True)
+        self._settle(base=operand("base", self.base), d=d)
 
     def _at(self, t: Array, T: float) -> Array:
         profile = self.base._at(t, T)
@@ -50,5 +49,5 @@ class Reflect(Schedule):
 
 
 def reflection(p: Array, d: float) -> Array:
-    """M_d(p) = p / ((1 - d) + d p), for p in [0, 1] and d < 1."""
-    return p / ((1.0 - d) + d * np.asarray(p))
+    """M_d(p) = p / ((1 - d) + d p), for p in [0, 1] and d < 1; stays in [0, 1]."""
+    return p / ((1.0 - d) * (1.0 - p) + p)

@@ -10,8 +10,8 @@ from typing import ClassVar
 import numpy as np
 
 from .._checks import whole
-from .._lengths import Length, length
-from ..schedule import Array, Schedule
+from .._lengths import Length, lengths
+from ..schedule import Array, Schedule, operand
 
 
 @dataclass(frozen=True)
@@ -51,12 +51,13 @@ class Repeat(Schedule):
             raise ValueError(
                 f"times={self.times!r}, lengths={self.lengths!r}: expected exactly one of them"
             )
+        self._settle(base=operand("base", self.base))
         if self.times is not None:
-            whole("times", self.times, low=1)
-        if self.lengths is not None:
-            if not self.lengths:
-                raise ValueError("lengths=(): expected at least one phase")
-            object.__setattr__(self, "lengths", tuple(length("lengths", p) for p in self.lengths))
+            self._settle(times=whole("times", self.times, low=1))
+            return
+        self._settle(lengths=lengths("lengths", self.lengths))
+        if not self.lengths:
+            raise ValueError("lengths=(): expected at least one phase")
 
     def _at(self, t: Array, T: float) -> Array:
         edges = self._edges(T)
@@ -64,7 +65,7 @@ class Repeat(Schedule):
         values = np.empty_like(t)
         for k in np.unique(phase):
             start, end, inside = float(edges[k]), float(edges[k + 1]), phase == k
-            values[inside] = self.base._at(t[inside] - start, end - start)
+            values[inside] = self.base._at(np.minimum(t[inside] - start, end - start), end - start)
         return values
 
     def _edges(self, T: float) -> Array:

@@ -8,8 +8,8 @@ from typing import ClassVar
 
 import numpy as np
 
-from .._lengths import Length, length
-from ..schedule import Array, Schedule
+from .._lengths import Length, length, lengths
+from ..schedule import Array, Schedule, operand
 from ..shapes.step import ascending
 
 
@@ -49,10 +49,13 @@ class Sampled(Schedule):
     def __post_init__(self) -> None:
         if (self.every is None) == (self.at is None):
             raise ValueError(f"every={self.every!r}, at={self.at!r}: expected exactly one of them")
-        if self.every is not None and length("every", self.every) == 0:
-            raise ValueError("every=0: expected a fraction in (0, 1) or an int >= 1")
+        self._settle(base=operand("base", self.base))
         if self.at is not None:
-            object.__setattr__(self, "at", tuple(length("at", point) for point in self.at))
+            self._settle(at=lengths("at", self.at))
+            return
+        self._settle(every=length("every", self.every))
+        if self.every == 0:
+            raise ValueError("every=0: expected a fraction in (0, 1) or an int >= 1")
 
     def _at(self, t: Array, T: float) -> Array:
         return self.base._at(np.minimum(self._reading(t, T), T), T)

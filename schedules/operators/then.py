@@ -6,7 +6,7 @@ from typing import ClassVar
 import numpy as np
 
 from .._lengths import Length, fit, length
-from ..schedule import Array, Schedule
+from ..schedule import Array, Schedule, operand
 
 
 @dataclass(frozen=True)
@@ -37,9 +37,8 @@ class Then(Schedule):
     at: Length
 
     def __post_init__(self) -> None:
-        length("at", self.at)
-        if not isinstance(self.other, Schedule):  # pyright: ignore[reportUnnecessaryIsInstance]
-            raise TypeError(f"other={self.other!r}: expected a schedule")
+        self._settle(base=operand("base", self.base), other=operand("other", self.other))
+        self._settle(at=length("at", self.at))
 
     def _at(self, t: Array, T: float) -> Array:
         B = fit("then at", self.at, T)

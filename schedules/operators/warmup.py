@@ -6,7 +6,7 @@ from typing import ClassVar
 import numpy as np
 
 from .._lengths import Length, fit, length
-from ..schedule import Array, Schedule
+from ..schedule import Array, Schedule, operand
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Warmup(Schedule):
     length: Length
 
     def __post_init__(self) -> None:
-        length("length", self.length)
+        self._settle(base=operand("base", self.base), length=length("length", self.length))
 
     def _at(self, t: Array, T: float) -> Array:
         W = fit("warmup length", self.length, T)

@@ -34,7 +34,7 @@ class Chebyshev(Schedule):
     kappa: float
 
     def __post_init__(self) -> None:
-        number("kappa", self.kappa, low=1)
+        self._settle(kappa=number("kappa", self.kappa, low=1))
 
     def _at(self, t: Array, T: float) -> Array:
         if T <= 0:

@@ -28,7 +28,7 @@ class Constant(Schedule):
     value: float = 1.0
 
     def __post_init__(self) -> None:
-        number("value", self.value, low=0)
+        self._settle(value=number("value", self.value, low=0))
 
     def _at(self, t: Array, T: float) -> Array:
         del T

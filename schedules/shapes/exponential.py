@@ -32,7 +32,7 @@ class Exponential(Schedule):
     gamma: float = -3.0
 
     def __post_init__(self) -> None:
-        number("gamma", self.gamma, high=0)
+        self._settle(gamma=number("gamma", self.gamma, high=0))
 
     def _at(self, t: Array, T: float) -> Array:
         return np.exp(self.gamma * progress(t, T))

@@ -35,7 +35,8 @@ class InverseSqrt(Schedule):
     timescale: Length = 1
 
     def __post_init__(self) -> None:
-        if length("timescale", self.timescale) == 0:
+        self._settle(timescale=length("timescale", self.timescale))
+        if self.timescale == 0:
             raise ValueError("timescale=0: expected a fraction in (0, 1) or an int >= 1")
 
     def _at(self, t: Array, T: float) -> Array:

@@ -37,7 +37,7 @@ class OneCycle(Schedule):
     low: float = 0.1
 
     def __post_init__(self) -> None:
-        number("low", self.low, low=0, high=1)
+        self._settle(low=number("low", self.low, low=0, high=1))
 
     def _at(self, t: Array, T: float) -> Array:
         return self.low + (1.0 - self.low) * (1.0 - np.abs(1.0 - 2.0 * progress(t, T)))

@@ -29,7 +29,7 @@ class Polynomial(Schedule):
     power: float = 1.0
 
     def __post_init__(self) -> None:
-        number("power", self.power, low=0, open_low=True)
+        self._settle(power=number("power", self.power, low=0, open_low=True))
 
     def _at(self, t: Array, T: float) -> Array:
         return (1.0 - progress(t, T)) ** float(self.power)

@@ -34,7 +34,7 @@ class REX(Schedule):
     d: float = 0.5
 
     def __post_init__(self) -> None:
-        number("d", self.d, high=1, open_high=True)
+        self._settle(d=number("d", self.d, high=1, open_high=True))
 
     def _at(self, t: Array, T: float) -> Array:
         return reflection(1.0 - progress(t, T), self.d)

@@ -6,7 +6,7 @@ from typing import ClassVar
 import numpy as np
 
 from .._checks import number
-from .._lengths import Length, fit, length
+from .._lengths import Length, fit, lengths
 from ..schedule import Array, Schedule
 
 
@@ -34,8 +34,8 @@ class Step(Schedule):
     at: tuple[Length, ...] = (0.5, 0.75)
 
     def __post_init__(self) -> None:
-        number("factor", self.factor, low=0, high=1, open_low=True)
-        object.__setattr__(self, "at", tuple(length("at", point) for point in self.at))
+        factor = number("factor", self.factor, low=0, high=1, open_low=True)
+        self._settle(factor=factor, at=lengths("at", self.at))
 
     def _at(self, t: Array, T: float) -> Array:
         points = ascending("at", self.at, T)

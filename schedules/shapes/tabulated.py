@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import reprlib
 from dataclasses import dataclass
 from functools import cached_property
 from typing import ClassVar
@@ -20,7 +21,7 @@ class Tabulated(Schedule):
     outside. One value is a constant.
 
     Args:
-        table: Multipliers, n >= 1 of them, finite, >= 0.
+        table: Multipliers, n >= 1 of them, finite, >= 0: a tuple or any array, kept as a tuple.
 
     Example:
         >>> Tabulated((1, 0.5, 0))(25, total_steps=100)
@@ -31,16 +32,19 @@ class Tabulated(Schedule):
 
     name: ClassVar[str] = "tabulated"
 
-    table: tuple[float, ...]
+    table: tuple[float, ...] | Array
 
     def __post_init__(self) -> None:
-        found = np.asarray(self.table)
+        try:
+            found = np.asarray(self.table)
+        except ValueError:  # rows of different lengths
+            found = np.empty(0)
         if found.ndim != 1 or found.size == 0 or found.dtype.kind not in "iuf":
-            raise ValueError(f"table={self.table!r}: expected one or more numbers in a row")
+            raise ValueError(f"table={reprlib.repr(self.table)}: expected one or more numbers")
         bad = np.flatnonzero(~(np.isfinite(found) & (found >= 0)))
         if bad.size:
             raise ValueError(f"table[{bad[0]}]={found[bad[0]]}: expected finite numbers >= 0")
-        object.__setattr__(self, "table", tuple(found.tolist()))
+        self._settle(table=tuple(found.tolist()))
 
     @cached_property
     def _knots(self) -> tuple[Array, Array]:

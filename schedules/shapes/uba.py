@@ -39,7 +39,7 @@ class UBA(Schedule):
     phi: float
 
     def __post_init__(self) -> None:
-        number("phi", self.phi, low=0)
+        self._settle(phi=number("phi", self.phi, low=0))
 
     def _at(self, t: Array, T: float) -> Array:
         return uba_curve(np.pi * progress(t, T), self.phi)
@@ -49,5 +49,6 @@ def uba_curve(theta: Array, phi: float) -> Array:
     """The UBA multiplier at angles 0 <= theta <= pi; phi = 0 is 1, its limit at theta = pi too."""
     if phi == 0:
         return np.ones_like(theta)
-    c = 1.0 + np.cos(theta)
-    return 2.0 * c / (2.0 * phi + (2.0 - phi) * c)
+    # In half angles, 1 + cos th = 2 cos^2(th/2): nothing cancels, and no value leaves [0, 1].
+    up, down = np.cos(theta / 2.0) ** 2, np.sin(theta / 2.0) ** 2
+    return np.where(theta < np.pi, up / (up + phi / 2.0 * down), 0.0)

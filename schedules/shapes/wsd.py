@@ -37,7 +37,7 @@ class WSD(Schedule):
 
     def __post_init__(self) -> None:
         cooldown = Cooldown(Constant(), self.decay, self.shape)
-        object.__setattr__(self, "shape", cooldown.shape)
+        self._settle(decay=cooldown.length, shape=cooldown.shape)
 
     def _at(self, t: Array, T: float) -> Array:
         return Cooldown(Constant(), self.decay, self.shape)._at(t, T)

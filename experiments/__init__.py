@@ -1,0 +1,1 @@
+"""Experiments: what is better, and by how much; the command line and the storage."""

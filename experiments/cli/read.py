@@ -1,0 +1,92 @@
+"""Reading what the command line gives as text, and checking where its output goes."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ...schedules import Schedule
+
+PICTURES = (".png", ".svg", ".pdf")
+"""Endings of the pictures that can be written."""
+
+
+def schedules(text: str) -> tuple[Schedule, ...]:
+    """Schedules in their text form, with commas between them.
+
+    A schedule may also begin with ``refined(PATH)``, a file that :mod:`.refined` reads.
+
+    Example:
+        >>> [str(s) for s in schedules("linear, uba(phi=1)")]
+        ['linear', 'uba(phi=1)']
+    """
+    from ...schedules._text import split
+    from .refined import parse
+
+    found = tuple(parse(piece.strip()) for piece in split(text, ","))
+    if not found:
+        raise ValueError(f"schedules={text!r}: expected at least one, as linear,rex")
+    return found
+
+
+def words(name: str, text: str) -> tuple[str, ...]:
+    """Words with commas between them."""
+    found = tuple(piece.strip() for piece in text.split(","))
+    if not all(found):
+        raise ValueError(f"{name}={text!r}: expected names with commas between them")
+    return found
+
+
+def numbers(name: str, text: str) -> tuple[float, ...]:
+    """Numbers with commas between them.
+
+    Example:
+        >>> numbers("budgets", "1, 2.5")
+        (1.0, 2.5)
+    """
+    try:
+        return tuple(float(piece) for piece in text.split(","))
+    except ValueError:
+        raise ValueError(f"{name}={text!r}: expected numbers with commas between them") from None
+
+
+def rates(text: str) -> tuple[float, ...] | None:
+    """Learning rates, or None for "auto"."""
+    return None if text.strip() == "auto" else numbers("lr-grid", text)
+
+
+def writable_folder(name: str, path: Path) -> Path:
+    """The path, if it is or can become a folder to write in; nothing is made.
+
+    Raises:
+        ValueError: it cannot.
+    """
+    existing = next(p for p in (path.absolute(), *path.absolute().parents) if p.exists())
+    if not existing.is_dir():
+        raise ValueError(f"{name}={str(path)!r}: {existing} is a file, not a folder")
+    if not os.access(existing, os.W_OK | os.X_OK):
+        raise ValueError(f"{name}={str(path)!r}: {existing} cannot be written")
+    return path
+
+
+def output(name: str, path: Path, endings: tuple[str, ...], keep: Path | None = None) -> None:
+    """Check a file to write, which may replace an older one; nothing is made.
+
+    Args:
+        name: The option.
+        path: The file.
+        endings: What its name may end in.
+        keep: A file that must not be written over.
+
+    Raises:
+        ValueError: it cannot be written, or must not.
+    """
+    if path.suffix not in endings:
+        raise ValueError(f"{name}={str(path)!r}: expected a name that ends in {', '.join(endings)}")
+    if path.is_dir():
+        raise ValueError(f"{name}={str(path)!r}: it is a folder; expected a file")
+    if keep is not None and path.exists() and keep.exists() and path.samefile(keep):
+        raise ValueError(f"{name}={str(path)!r}: it is the log itself; expected another file")
+    writable_folder(name, path.parent)

@@ -1,0 +1,151 @@
+"""``ritard refine``: what the gradient norms of a run say about its schedule."""
+
+from __future__ import annotations
+
+import json as json_
+import sys
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from . import read
+
+if TYPE_CHECKING:
+    from ...schedules import ClosedForm, GradNorms, Tabulated
+
+WORTH, CLEAR = 1.05, 1.2
+"""Predicted gains up to the first are hardly worth a run; above the second they clearly are."""
+
+
+def refine(
+    log: Annotated[Path, typer.Argument(help="Gradient norms of a run: .jsonl, .npz or columns.")],
+    norm: Annotated[
+        Literal["l1", "l2"] | None,
+        typer.Option(help="Which norm a file of two columns holds (default: l2), or any must."),
+    ] = None,
+    smoothing: Annotated[
+        float, typer.Option(help="Width of the median filter as a part of the log, in (0, 1].")
+    ] = 0.1,
+    save: Annotated[
+        Path | None, typer.Option(help="Write the refined schedule here (.json).")
+    ] = None,
+    plot: Annotated[
+        Path | None, typer.Option(help="Draw norms and schedules here (.png, .svg or .pdf).")
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")] = False,
+) -> None:
+    """Refine a schedule from the gradient norms of a run, and say whether that can pay."""
+    from ...schedules import GradNorms, predicted_gain
+    from ...schedules import refine as refined
+
+    if save is not None:
+        read.output("save", save, (".json",), keep=log)
+    if plot is not None:
+        read.output("plot", plot, read.PICTURES, keep=log)
+    norms = GradNorms.load(log, norm)
+    schedule = refined(norms, smoothing)
+    form = _fit(schedule)
+    report = _report(log, norms, smoothing, predicted_gain(norms, smoothing), form)
+    if save is not None:
+        _save(schedule, save)
+    if plot is not None:
+        _plot(norms, smoothing, schedule, form, plot)
+    if json:
+        sys.stdout.write(json_.dumps(report, indent=1, allow_nan=False) + "\n")
+    else:
+        _print(report, save or log)
+
+
+def _fit(schedule: Tabulated) -> ClosedForm:
+    from ...schedules import fit_closed_form
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # the report says it
+        return fit_closed_form(schedule)
+
+
+def _report(
+    log: Path, norms: GradNorms, smoothing: float, gain: float, form: ClosedForm
+) -> dict[str, Any]:
+    import numpy as np
+
+    from ...schedules.refinement.closed_form import POOR
+
+    steps = int(norms.steps[-1] - norms.steps[0]) + 1
+    return {
+        "log": str(log),
+        "norm": norms.norm,
+        "optimizer": norms.optimizer,
+        "steps": steps,
+        "missing": steps - len(norms),
+        "not_finite": int(np.sum(~np.isfinite(norms.norms))),
+        "smoothing": smoothing,
+        "predicted_gain": gain,
+        "advice": _advice(gain),
+        "closed_form": {
+            "text": _text(form),
+            "warmup": form.warmup,
+            "power": form.power,
+            "rms_error": form.rms_error,
+            "max_error": form.max_error,
+            "fits": form.max_error <= POOR,
+        },
+    }
+
+
+def _advice(gain: float) -> str:
+    most = f"refining can pay at most x{gain:.3g} in the bound"
+    if gain <= WORTH:
+        return f"{most}: hardly worth a second run"
+    return f"{most}: " + ("worth a second run" if gain > CLEAR else "it may be worth a second run")
+
+
+def _text(form: ClosedForm) -> str:
+    """The form as a schedule's text, to four digits."""
+    from ...schedules import Polynomial
+
+    decay, rise = Polynomial(float(f"{form.power:.4g}")), float(f"{form.warmup:.4g}")
+    return str(decay.warmup(rise) if rise > 0 else decay)
+
+
+def _save(schedule: Tabulated, path: Path) -> None:
+    from ..atomic import write_text
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_text(path, json_.dumps(schedule.to_dict()) + "\n")
+
+
+def _plot(
+    norms: GradNorms, smoothing: float, schedule: Tabulated, form: ClosedForm, path: Path
+) -> None:
+    from ..figures import save_refinement
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    save_refinement(norms, smoothing, schedule, form, path)
+
+
+def _print(report: dict[str, Any], source: Path) -> None:
+    form = report["closed_form"]
+    of = f" of {report['optimizer']}" if report["optimizer"] else ""
+    typer.echo(f"log          {report['steps']} steps, {report['norm']} norms{of}{_gaps(report)}")
+    typer.echo(f"gain         x{report['predicted_gain']:.4g} predicted{_caveat(report)}")
+    typer.echo(f"             {report['advice']}")
+    typer.echo(f"closed form  {form['text']}")
+    errors = f"error {form['rms_error']:.2g} rms, {form['max_error']:.2g} at most"
+    poor = "" if form["fits"] else ": the curve is not of this form; use the table itself"
+    typer.echo(f"             {errors}{poor}")
+    usable = f"refined({source})" + (f",{form['text']}" if form["fits"] else "")
+    typer.echo(f'next         ritard compare --schedules "linear,{usable}"')
+    typer.echo("             each at its own best base rate; it is the last iterate that gains")
+
+
+def _gaps(report: dict[str, Any]) -> str:
+    found = {"missing": report["missing"], "not finite": report["not_finite"]}
+    parts = [f"{count} {what}" for what, count in found.items() if count]
+    return f" ({', '.join(parts)}: interpolated)" if parts else ""
+
+
+def _caveat(report: dict[str, Any]) -> str:
+    return " (derived for l2 norms: an indication)" if report["norm"] == "l1" else ""

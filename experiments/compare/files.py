@@ -1,0 +1,106 @@
+"""The files of a report: one row a run, one row a field, and everything as JSON."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ...schedules._atomic import write_text
+from ..tasks import get_task
+from .grid import Cell, percent, updates
+from .outcome import finite_or_none
+from .plan import Outcomes, make_plan
+from .report import Report
+
+_RUN_COLUMNS = ("lr", "seed", "val", "test", "diverged", "updates", "seconds", "failed")
+_CELL_COLUMNS = ("updates", "lr", "mean", "stderr", "n", "best", "note")
+_WHERE = ("task", "optimizer", "schedule", "budget")
+
+
+def write_files(report: Report, outcomes: Outcomes, folder: Path) -> None:
+    """Write ``results.csv``, ``table.csv`` and ``report.json``, each whole or not at all."""
+    write_text(folder / "results.csv", _csv(_WHERE + _RUN_COLUMNS, _run_rows(report, outcomes)))
+    rows = [_cell_row(report, cell) for cell in report.scores]
+    write_text(folder / "table.csv", _csv(_WHERE + _CELL_COLUMNS, rows))
+    write_text(folder / "report.json", to_json(report))
+
+
+def to_json(report: Report) -> str:
+    """The report as strict JSON: null stands for what diverged, failed or cannot be told."""
+    grid = report.grid
+    data = {
+        "format": 1,
+        "seeds": grid.seeds,
+        "budgets": grid.budgets,
+        "schedules": [schedule.to_dict() for schedule in grid.schedules],
+        "reference": str(report.reference),
+        "metrics": {task: get_task(task).metric for task in grid.tasks},
+        "table": [_cell_json(report, cell) for cell in report.scores],
+        "rank_shares": _shares_json(report),
+        "comparisons": [_paired_json(report, cell) for cell in report.comparisons],
+        "failures": [_where(cell) | {"reason": why} for cell, why in report.failures.items()],
+    }
+    return json.dumps(data, indent=1, allow_nan=False) + "\n"
+
+
+def _where(cell: Cell) -> dict[str, Any]:
+    setting = cell.setting
+    schedule, budget = str(cell.schedule), float(percent(cell.budget))
+    return dict(zip(_WHERE, (setting.task, setting.optimizer, schedule, budget), strict=True))
+
+
+def _run_rows(report: Report, outcomes: Outcomes) -> Iterable[dict[str, Any]]:
+    for run in make_plan(report.grid, outcomes).runs:
+        yield _where(run.cell) | {"seed": run.seed} | vars(outcomes[run.key])
+
+
+def _cell_row(report: Report, cell: Cell) -> dict[str, Any]:
+    score = report.scores[cell]
+    return _where(cell) | {
+        "updates": updates(cell.setting.task, cell.budget),
+        "lr": score.lr,
+        "mean": finite_or_none(score.mean),
+        "stderr": finite_or_none(score.stderr),
+        "n": len(score.tests),
+        "best": report.is_best(score),
+        "note": score.note,
+    }
+
+
+def _cell_json(report: Report, cell: Cell) -> dict[str, Any]:
+    score = report.scores[cell]
+    return _cell_row(report, cell) | {
+        "tests": [finite_or_none(test) for test in score.tests],
+        "validation": [[lr, finite_or_none(mean)] for lr, mean in score.validation],
+    }
+
+
+def _shares_json(report: Report) -> list[dict[str, Any]]:
+    return [
+        {"schedule": str(schedule), "budgets": group} | vars(share)
+        for group, shares in report.shares.items()
+        for schedule, share in zip(report.grid.schedules, shares, strict=True)
+    ]
+
+
+def _paired_json(report: Report, cell: Cell) -> dict[str, Any]:
+    paired = report.comparisons[cell]
+    return _where(cell) | {
+        "n": paired.n,
+        "difference": finite_or_none(paired.difference),
+        "interval": [finite_or_none(bound) for bound in paired.interval],
+        "smallest_to_show": finite_or_none(paired.half_width),
+        "verdict": paired.verdict,
+    }
+
+
+def _csv(columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> str:
+    text = io.StringIO()
+    writer = csv.DictWriter(text, columns, extrasaction="ignore", lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()

@@ -1,0 +1,158 @@
+"""The grid of a comparison: which runs there are, and the keys that workers know them by."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from ...schedules import Schedule
+from ..tasks import get_task
+from .rates import AutoRates, FixedRates, Rate, RateGrid
+
+PROTOCOL = "v1"
+"""Part of every key: raise it when the meaning of a run changes, and no old result is reused."""
+
+
+@dataclass(frozen=True)
+class Setting:
+    """A task trained by an optimizer: what one table is about."""
+
+    task: str
+    optimizer: str
+
+    def __str__(self) -> str:
+        return f"{self.task} {self.optimizer}"
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A field of the table: a schedule at a budget in % of the task's steps; no rate as yet."""
+
+    setting: Setting
+    schedule: Schedule
+    budget: float
+
+    @cached_property
+    def text(self) -> str:
+        """The cell's part of the keys of its runs."""
+        where = f"{self.setting.task}|{self.setting.optimizer}"
+        return f"{where}|{self.schedule}|{percent(self.budget)}"
+
+
+@dataclass(frozen=True)
+class Run:
+    """One training: a cell, a rate and a seed."""
+
+    cell: Cell
+    rate: Rate
+    seed: int
+
+    @cached_property
+    def key(self) -> str:
+        """What all workers call this run; equal keys are the same work."""
+        return f"{PROTOCOL}|{self.cell.text}|{self.rate}|{self.seed}"
+
+    @property
+    def updates(self) -> int:
+        """Updates of the run: the budget's part of the task's steps, at least 1."""
+        return updates(self.cell.setting.task, self.cell.budget)
+
+
+@dataclass(frozen=True)
+class Grid:
+    """All that is compared; every part is checked when the grid is made.
+
+    Args:
+        schedules: The schedules; the first is the reference of the paired comparison.
+        tasks: Names of tasks.
+        optimizers: Names of optimizers, known to every task.
+        budgets: Lengths of the runs in % of each task's steps, in (0, 100].
+        seeds: Number of seeds, 0..seeds-1; a seed has the same weights and batches everywhere.
+        rates: Learning rates, or None for the grid that widens by itself.
+
+    Raises:
+        ValueError: a part that is empty, given twice, unknown or out of range, or a schedule
+            whose phases do not fit a budget.
+    """
+
+    schedules: tuple[Schedule, ...]
+    tasks: tuple[str, ...] = ("digits",)
+    optimizers: tuple[str, ...] = ("sgd",)
+    budgets: tuple[float, ...] = (1.0, 5.0, 10.0, 25.0, 50.0, 100.0)
+    seeds: int = 3
+    rates: tuple[float, ...] | None = None
+
+    def __post_init__(self) -> None:
+        """Check every part."""
+        _distinct("schedules", [str(s) for s in self.schedules])
+        _distinct("tasks", self.tasks)
+        _distinct("optimizers", self.optimizers)
+        _distinct("budgets", self.budgets)
+        if self.seeds < 1:
+            raise ValueError(f"seeds={self.seeds}: expected at least 1")
+        for budget in self.budgets:
+            if not 0 < budget <= 100:
+                raise ValueError(f"budgets={budget}: expected percentages in (0, 100]")
+        if self.rates is not None:
+            _distinct("rates", self.rates)
+            for rate in self.rates:
+                if not (math.isfinite(rate) and rate > 0):
+                    raise ValueError(f"rates={rate}: expected finite rates > 0")
+        self._check_tasks()
+
+    def _check_tasks(self) -> None:
+        for setting in self.settings:
+            known = get_task(setting.task).base_lrs
+            if setting.optimizer not in known:
+                raise ValueError(
+                    f"optimizers={setting.optimizer!r}: task {setting.task!r} knows "
+                    + ", ".join(known)
+                )
+        for cell in self.cells:
+            steps = updates(cell.setting.task, cell.budget)
+            cell.schedule(np.arange(steps + 1), steps)  # phases that do not fit are refused here
+
+    @property
+    def settings(self) -> tuple[Setting, ...]:
+        """Every task with every optimizer."""
+        return tuple(Setting(t, o) for t in self.tasks for o in self.optimizers)
+
+    @cached_property
+    def cells(self) -> tuple[Cell, ...]:
+        """Every field of every table."""
+        return tuple(
+            Cell(setting, schedule, budget)
+            for setting in self.settings
+            for schedule in self.schedules
+            for budget in self.budgets
+        )
+
+    def rate_grid(self, setting: Setting) -> RateGrid:
+        """The rates of a setting."""
+        if self.rates is not None:
+            return FixedRates(self.rates)
+        return AutoRates(get_task(setting.task).base_lrs[setting.optimizer])
+
+
+def updates(task: str, budget: float) -> int:
+    """Updates of a run at ``budget`` % of a task's steps, at least 1."""
+    return max(1, round(get_task(task).total_steps * budget / 100))
+
+
+def percent(budget: float) -> str:
+    """A budget as text, the same for 5 and 5.0."""
+    return repr(float(budget)).removesuffix(".0")
+
+
+def _distinct(name: str, values: Iterable[Any]) -> None:
+    values = list(values)
+    if not values:
+        raise ValueError(f"{name}: expected at least one")
+    for value in values:
+        if values.count(value) > 1:
+            raise ValueError(f"{name}={value!r}: given twice")
