@@ -12,9 +12,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ..schedules import ClosedForm, Cosine, GradNorms, Linear, Schedule, Tabulated
+from ..schedules._atomic import atomic_path
 from ..schedules.plot import DASHES, PALETTE
 from ..schedules.refinement.refine import filtered
-from .atomic import atomic_path
 
 BLUE, ORANGE, GREEN, RED = PALETTE[:4]
 POINTS = 2001

@@ -32,8 +32,13 @@ class Schedule(ABC):
     name: ClassVar[str]
     """The name in text and JSON."""
 
-    def __init_subclass__(cls) -> None:
-        """Register the class under its name, so that text and JSON find it."""
+    def __init_subclass__(cls, listed: bool = True) -> None:
+        """Register the class under its name, so that text and JSON find it.
+
+        One that is not ``listed`` is saved as what it derives from.
+        """
+        if not listed:
+            return
         if "name" in cls.__dict__:
             _text.register(cls.name, cls)
         elif hasattr(cls, "name"):

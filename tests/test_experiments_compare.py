@@ -6,7 +6,6 @@ import math
 
 import numpy as np
 import pytest
-from ritard.experiments.atomic import atomic_path, write_text
 from ritard.experiments.compare import Cell, Grid, Outcome, Run, Setting, draw_all, make_report
 from ritard.experiments.compare.files import to_json, write_files
 from ritard.experiments.compare.paired import compare_pairs
@@ -16,6 +15,7 @@ from ritard.experiments.compare.rates import REACH, AutoRates, FixedRates, Rate
 from ritard.experiments.compare.tables import render
 from ritard.experiments.tasks import get_task
 from ritard.schedules import REX, Cosine, Linear
+from ritard.schedules._atomic import atomic_path, write_text
 from scipy import stats
 
 SCHEDULES = (Linear(), Cosine(), REX())

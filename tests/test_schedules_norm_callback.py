@@ -220,6 +220,19 @@ def test_a_resumed_run_repeats_steps_and_equals_the_uninterrupted_one(
     assert found.norms == pytest.approx(whole.seen, rel=1e-6)
 
 
+def test_a_resumed_run_with_two_optimizers(path: Path, tmp_path: Path) -> None:
+    """The Trainer's global_step counts the steps of both: each callback keeps its own count."""
+    other = path.with_suffix(".other")
+
+    def both() -> list[Any]:
+        return [GradNormCallback(path), GradNormCallback(other, optimizer=1)]
+
+    fit(TwoOptimizers(), both(), max_epochs=1).save_checkpoint(tmp_path / "a.ckpt")
+    fit(TwoOptimizers(), both(), tmp_path / "a.ckpt", max_epochs=2)
+    assert GradNorms.load(path).steps.tolist() == list(range(12))
+    assert GradNorms.load(other).steps.tolist() == list(range(6))
+
+
 def test_what_came_before_a_checkpoint_is_in_the_file(path: Path, tmp_path: Path) -> None:
     """A kill after a checkpoint must not leave a gap before it, whatever the block."""
 

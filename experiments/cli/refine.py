@@ -111,7 +111,7 @@ def _text(form: ClosedForm) -> str:
 
 
 def _save(schedule: Tabulated, path: Path) -> None:
-    from ..atomic import write_text
+    from ...schedules._atomic import write_text
 
     path.parent.mkdir(parents=True, exist_ok=True)
     write_text(path, json_.dumps(schedule.to_dict()) + "\n")

@@ -6,7 +6,6 @@ import hashlib
 import json
 import re
 from pathlib import Path
-from typing import Any, ClassVar
 
 from ...schedules import GradNorms, Schedule, Tabulated, refine
 from ...schedules._text import parse_part, split
@@ -14,27 +13,21 @@ from ...schedules._text import parse_part, split
 _REFINED = re.compile(r"\s*refined\s*\((.*)\)\s*", re.DOTALL | re.IGNORECASE)
 
 
-class Refined(Tabulated):
+class Refined(Tabulated, listed=False):
     """A table that prints as its file's name and a digest, not as thousands of values.
 
     Runs are kept under a schedule's text: the digest keeps those under another version of the
     file apart. Saved as JSON it is the plain table.
     """
 
-    name: ClassVar[str] = "refined"
-
     def __init__(self, table: tuple[float, ...], file: str) -> None:
         super().__init__(table)
         digest = hashlib.sha256(repr(self.table).encode()).hexdigest()[:8]
-        object.__setattr__(self, "_text", f"{self.name}({file}#{digest})")
+        object.__setattr__(self, "_text", f"refined({file}#{digest})")
 
     def __str__(self) -> str:
         """``refined(norms.jsonl#1a2b3c4d)``."""
         return self.__dict__["_text"]
-
-    def to_dict(self) -> dict[str, Any]:
-        """The table's."""
-        return Tabulated(self.table).to_dict()
 
 
 def parse(text: str) -> Schedule:

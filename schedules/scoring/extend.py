@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -108,5 +109,5 @@ def _best_rate(omega: Callable[[float], float]) -> tuple[float, float]:
     def at(log_rate: float) -> float:
         return omega(float(np.exp(log_rate)))
 
-    found = minimize_scalar(at, bounds=(-7.0, 3.0), method="bounded")
+    found: Any = minimize_scalar(at, bounds=(-7.0, 3.0), method="bounded")
     return float(found.fun), float(np.exp(found.x))
