@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from torch.optim import Optimizer
+
 from ._entries import Entry, Group
 from ._reader import Reader
 from .budget import Budget
@@ -76,3 +78,19 @@ def drives(schedule: PerGroup | Mapping[str, PerGroup], groups: int) -> list[Dri
     if not by_entry:
         raise ValueError("schedule={}: expected at least one entry, such as 'lr'")
     return [Drive(name, given, groups) for name, given in by_entry.items()]
+
+
+def checked_drives(
+    optimizer: Optimizer, schedule: PerGroup | Mapping[str, PerGroup], budget: Budget
+) -> list[Drive]:
+    """What drives the optimizer under the budget; refuses as ScheduleLR does, changing nothing."""
+    if not isinstance(optimizer, Optimizer):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise TypeError(f"optimizer={optimizer!r}: expected a torch.optim.Optimizer")
+    groups = optimizer.param_groups
+    if not groups:
+        raise ValueError("optimizer: it has no parameter groups")
+    found = drives(schedule, len(groups))
+    for drive in found:
+        drive.use(drive.readers(budget))
+        drive.entry.check(groups)
+    return found

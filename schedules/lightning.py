@@ -9,9 +9,10 @@ from typing import Any
 
 from torch.optim import Optimizer
 
+from ._drive import PerGroup, checked_drives
 from ._lightning import Callback
 from .budget import Budget
-from .lr import PerGroup, ScheduleLR, checked_drives
+from .lr import ScheduleLR
 
 
 class ScheduleCallback(Callback):

@@ -11,8 +11,9 @@ from torch.optim.lr_scheduler import LRScheduler
 
 from ._checks import number, whole
 from ._clock import Clock
-from ._drive import Drive, PerGroup, drives
+from ._drive import PerGroup, checked_drives
 from ._entries import Entry, Group
+from ._state import check_state
 from .budget import Budget
 
 
@@ -231,7 +232,8 @@ class ScheduleLR(LRScheduler):
                 budget. Nothing has been changed then.
         """
         groups = self.optimizer.param_groups
-        self._check_state(state_dict)
+        check_state(state_dict, self.state_dict())
+        self._clock.check_same_count(state_dict["budget"]["unit"])
         self.last_epoch = state_dict["last_epoch"]
         self._step_count = state_dict["_step_count"]
         self._clock.set(state_dict["elapsed"])
@@ -259,49 +261,6 @@ class ScheduleLR(LRScheduler):
     def _in_charge(self) -> bool:
         """Whether the optimizer holds the rates last written here."""
         return Entry("lr").holds(self.optimizer.param_groups, self.get_last_lr())
-
-    def _check_state(self, state: dict[str, Any]) -> None:
-        here = self.state_dict()
-        if not isinstance(state, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance]
-            raise TypeError(f"state_dict={state!r}: expected what state_dict() gave")
-        missing = here.keys() - state.keys()
-        if missing:
-            raise ValueError(f"state_dict: not of a ScheduleLR, it lacks {sorted(missing)}")
-        if here["schedules"] != state["schedules"]:
-            raise ValueError(
-                f"state_dict: saved with schedule {state['schedules']}, this scheduler has "
-                f"{here['schedules']}; build the saved one, or start anew by "
-                "ScheduleLR(..., last_epoch=...)"
-            )
-        if not isinstance(state["last_epoch"], int):  # below -1 inside nested SequentialLRs
-            raise ValueError(f"state_dict: last_epoch={state['last_epoch']!r}; expected an int")
-        for key in ("scale", "elapsed"):
-            number(f"state_dict: {key}", state[key], low=0)
-        for name, bases in state["bases"].items():
-            for base in bases:
-                number(f"state_dict: bases of {name!r}", base)
-            if len(bases) != len(here["bases"][name]):
-                raise ValueError(
-                    f"state_dict: {len(bases)} base values of {name!r}, the optimizer has "
-                    f"{len(here['bases'][name])} parameter groups; it needs those it was saved with"
-                )
-        self._clock.check_same_count(state["budget"]["unit"])
-
-
-def checked_drives(
-    optimizer: Optimizer, schedule: PerGroup | Mapping[str, PerGroup], budget: Budget
-) -> list[Drive]:
-    """What drives the optimizer under the budget; refuses as ScheduleLR does, changing nothing."""
-    if not isinstance(optimizer, Optimizer):  # pyright: ignore[reportUnnecessaryIsInstance]
-        raise TypeError(f"optimizer={optimizer!r}: expected a torch.optim.Optimizer")
-    groups = optimizer.param_groups
-    if not groups:
-        raise ValueError("optimizer: it has no parameter groups")
-    found = drives(schedule, len(groups))
-    for drive in found:
-        drive.use(drive.readers(budget))
-        drive.entry.check(groups)
-    return found
 
 
 def _set_bases(groups: list[Group], entry: Entry, bases: Sequence[float]) -> None:

@@ -408,7 +408,7 @@ def test_the_usual_norm_of_an_optimizer(kind: str, norm: str) -> None:
         ((leaf(torch.ones(1)), "l2"), {"block": 0}, ValueError, "block=0: expected an int >= 1"),
         ((leaf(torch.ones(1)), "l2"), {"block": 2.5}, TypeError, "block=2.5: expected an int"),
     ],
-    ids=str,
+    ids=lambda v: v if isinstance(v, str) else None,
 )
 def test_bad_arguments(arguments: Any, options: Any, error: Any, message: str) -> None:
     with pytest.raises(error, match=message):

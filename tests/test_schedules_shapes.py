@@ -24,7 +24,7 @@ from ritard.schedules import (
 )
 from scipy.integrate import quad
 from scipy.interpolate import make_interp_spline
-from tables import DECAYS, EVERY, SHAPES, bits
+from tables import DECAYS, EVERY, SHAPES, bits, label
 from torch.optim import lr_scheduler as peers
 
 TENTHS = np.arange(11.0)
@@ -133,7 +133,7 @@ FORMS = [
 ]
 
 
-@pytest.mark.parametrize(("schedule", "form", "coefficients"), FORMS, ids=lambda v: str(v)[:40])
+@pytest.mark.parametrize(("schedule", "form", "coefficients"), FORMS, ids=label)
 def test_closed_form_and_each_of_its_coefficients(schedule, form, coefficients):
     values = schedule(np.arange(98), 97)
     # 1e-12: a few roundings of numbers of order 1, and the conditioning near zeros
@@ -311,7 +311,7 @@ TORCH = [
 
 
 @pytest.mark.filterwarnings("ignore")
-@pytest.mark.parametrize(("schedule", "peer"), TORCH, ids=lambda v: str(v)[:40])
+@pytest.mark.parametrize(("schedule", "peer"), TORCH, ids=label)
 def test_torch_computes_the_same(schedule, peer):
     total = sum(schedule.lengths) if getattr(schedule, "lengths", None) else T
     theirs = rates(peer(optimizer()), total)
