@@ -44,7 +44,8 @@ def _invoke(arguments: Sequence[str]) -> int:
     try:
         return app(list(arguments), prog_name="ritard", standalone_mode=False) or 0
     except typer.TyperException as error:  # a wrong option
-        _say(f"error: {error.format_message()}")
+        if message := error.format_message():  # empty where no command was given: help was printed
+            _say(f"error: {message}")
         return error.exit_code
 
 

@@ -103,7 +103,10 @@ def _run(grid: Grid, url: str, workers: Workers, folder: Path, reference: str, j
     from ..compare import WorkersDied, draw_all, make_report, run_grid, to_json, write_files
     from ..compare.storage import hidden
 
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ValueError(f"out={str(folder)!r}: cannot be made: {error.strerror}") from error
     typer.echo(f"runs are kept in {hidden(url)}", err=True)
     try:
         outcomes = run_grid(grid, url, workers)
