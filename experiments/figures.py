@@ -13,10 +13,10 @@ from matplotlib.figure import Figure
 
 from ..schedules import ClosedForm, Cosine, GradNorms, Linear, Schedule, Tabulated
 from ..schedules._atomic import atomic_path
-from ..schedules.plot import DASHES, PALETTE
+from ..schedules.plot import PALETTE, line_style
 from ..schedules.refinement.refine import filtered
 
-BLUE, ORANGE, GREEN, RED = PALETTE[:4]
+BLUE, RED, GREEN, _, ORANGE = PALETTE[:5]
 POINTS = 2001
 """Points of a curve; of more norms than these, the range is drawn in as many bins."""
 
@@ -87,8 +87,7 @@ def draw_schedules(schedules: Sequence[Schedule], steps: int, ax: Axes) -> None:
     """Schedules over a run, in the colours of their bounds."""
     t = np.linspace(0, steps, POINTS)
     for i, schedule in enumerate(schedules):
-        dashes = DASHES[i // len(PALETTE) % len(DASHES)]
-        ax.plot(t, schedule(t, steps), dashes, color=PALETTE[i % len(PALETTE)], linewidth=2)
+        ax.plot(t, schedule(t, steps), linewidth=2, **line_style(i))
     ax.set(xlabel="update", ylabel="multiplier of the base rate", xlim=(0, steps))
     ax.set_ylim(bottom=0)
 

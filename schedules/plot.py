@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -13,7 +13,9 @@ from .schedule import Schedule, operand
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-PALETTE = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9", "#000000")
+PALETTE = (
+    "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#F0E442",
+)  # fmt: skip
 """Colours that a colour-blind reader tells apart (Okabe & Ito)."""
 
 DASHES = ("-", "--", "-.", ":")
@@ -45,14 +47,18 @@ def plot_schedules(
     lines = [(label, s(x * budget.total, budget)) for label, s in labelled]
     ax = ax if ax is not None else _new_axes()
     for i, (label, y) in enumerate(lines):
-        round_, colour = divmod(i, len(PALETTE))
-        style = DASHES[round_ % len(DASHES)]
-        ax.plot(100 * x, y, label=label, linewidth=2, color=PALETTE[colour], linestyle=style)
+        ax.plot(100 * x, y, label=label, linewidth=2, **line_style(i))
     ax.set(xlabel="progress of the run (%)", ylabel="multiplier of the base rate", xlim=(0, 100))
     ax.set_ylim(bottom=0)
     ax.spines[["top", "right"]].set_visible(False)
     ax.legend(frameon=False, loc="center left", bbox_to_anchor=(1.0, 0.5))
     return ax
+
+
+def line_style(i: int) -> dict[str, Any]:
+    """Colour and dashes of the i-th line of a picture, the same in all pictures."""
+    turn, colour = divmod(i, len(PALETTE))
+    return {"color": PALETTE[colour], "linestyle": DASHES[turn % len(DASHES)]}
 
 
 def _labelled(

@@ -16,17 +16,14 @@ from matplotlib.ticker import LogFormatter
 
 from ...schedules import Schedule, plot_schedules
 from ...schedules._atomic import atomic_path
+from ...schedules.plot import line_style
 from ..tasks import get_task
 from .grid import Setting, percent, updates
 from .report import Report, Score
 
-OKABE_ITO = (
-    "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#F0E442",
-)  # fmt: skip
-"""Colours that people of every colour vision can tell apart."""
-
-DASHES = ("-", "--", ":", "-.")
 MARKERS = "osD^vPX*"
+WIDE = 4
+"""Metrics that differ by more than this factor are drawn on a log axis."""
 _STYLE: Any = {"font.size": 12, "axes.grid": True, "grid.alpha": 0.3, "savefig.dpi": 120}
 
 
@@ -52,14 +49,8 @@ def draw_all(report: Report, folder: Path) -> None:
 
 def styles(schedules: Sequence[Schedule]) -> dict[Schedule, dict[str, Any]]:
     """Colour, dashes, marker and label of each schedule, the same in every picture."""
-    n = len(OKABE_ITO)
     return {
-        schedule: {
-            "color": OKABE_ITO[i % n],
-            "linestyle": DASHES[i // n % len(DASHES)],
-            "marker": MARKERS[i % len(MARKERS)],
-            "label": str(schedule),
-        }
+        schedule: line_style(i) | {"marker": MARKERS[i % len(MARKERS)], "label": str(schedule)}
         for i, schedule in enumerate(schedules)
     }
 
@@ -67,10 +58,8 @@ def styles(schedules: Sequence[Schedule]) -> dict[Schedule, dict[str, Any]]:
 def draw_schedules(schedules: Sequence[Schedule], steps: int, ax: Axes) -> None:
     """The schedules over a run of ``steps`` updates."""
     plot_schedules(schedules, steps, ax)
-    for line, look in zip(ax.get_lines(), styles(schedules).values(), strict=True):
-        line.set(color=look["color"], linestyle=look["linestyle"])
     if (legend := ax.get_legend()) is not None:
-        legend.remove()  # it has the old colours
+        legend.remove()  # the figure has one for all its parts
 
 
 def draw_losses(report: Report, setting: Setting, budget: float, ax: Axes) -> None:
@@ -83,8 +72,12 @@ def draw_losses(report: Report, setting: Setting, budget: float, ax: Axes) -> No
         title=f"{setting}, {percent(budget)} % budget",
         xlabel="progress of the run (%)",
         ylabel="training loss",
-        yscale="log",
     )
+    _log_y(ax)
+
+
+def _log_y(ax: Axes) -> None:
+    ax.set_yscale("log")
     ax.yaxis.set_major_formatter(_PlainLog())
     ax.yaxis.set_minor_formatter(_PlainLog())
 
@@ -113,14 +106,16 @@ def draw_budgets(report: Report, setting: Setting, ax: Axes) -> None:
     )
     ax.set_xticks(budgets, [percent(budget) for budget in budgets])
     ax.xaxis.minorticks_off()
+    means = [s.mean for s in report.scores.values() if s.cell.setting == setting]
+    finite = [mean for mean in means if math.isfinite(mean)]
+    if finite and 0 < WIDE * min(finite) < max(finite):
+        _log_y(ax)
 
 
 def draw_rates(report: Report, setting: Setting, budget: float, ax: Axes) -> None:
     """Validation metric against the learning rate; a ring marks the chosen one."""
     tried = set[float]()
-    ax.set_yscale("log")
-    ax.yaxis.set_major_formatter(_PlainLog())
-    ax.yaxis.set_minor_formatter(_PlainLog())
+    _log_y(ax)
     for schedule, look in styles(report.grid.schedules).items():
         score = report.score(setting, schedule, budget)
         tried.update(lr for lr, _ in score.validation)
