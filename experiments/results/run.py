@@ -1,7 +1,7 @@
 """Reruns the rows of RESULTS.md: ``python experiments/results/run.py [ROW ...]``.
 
-Each row is one ``ritard compare`` command, printed before it runs. What it finds goes to
-``experiments/results/ROW``; a killed row goes on where it was.
+Each row is one command, printed before it runs: ``ritard compare``, or a script beside this one.
+What it finds goes to ``experiments/results/ROW``; a killed row goes on where it was.
 """
 
 import argparse
@@ -13,23 +13,38 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 ALL = "linear,cosine,rex,uba(phi=1),step,exponential,onecycle,wsd"
 PAPER = "linear,cosine,step,exponential,onecycle,rex"
-ROWS = {
+COMPARISONS = {
     "digits": f"--task digits --schedules {ALL} --budgets 1,5,10,25,50,100 --seeds 10",
     "logreg": f"--task logreg:letter.scale --schedules {ALL} --budgets 1,5,10,25,50,100 --seeds 10",
     "vae-mnist": f"--task vae-mnist --schedules {PAPER} --budgets 1,5 --seeds 3",
 }
+SCRIPTS = {
+    "refine-digits": "refinement.py digits --budget 100 --seeds 10",
+    "refine-fashion": "refinement.py fashion --budget 25 --seeds 5",
+    "refine-shakespeare": "refinement.py shakespeare --optimizer adamw --budget 25 --seeds 5",
+}
+
+
+def command(row: str) -> list[str]:
+    """The arguments of Python that run a row."""
+    if row in SCRIPTS:
+        script, *words = SCRIPTS[row].split()
+        return [str(HERE / script), *words]
+    words = ["compare", *COMPARISONS[row].split(), "--jobs", "2", "--out", str(HERE / row)]
+    return ["-m", "ritard.experiments", *words]
 
 
 def main() -> None:
     """Run the rows that are asked for, all by default."""
+    rows = [*COMPARISONS, *SCRIPTS]
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("rows", nargs="*", metavar="ROW", help=f"of {', '.join(ROWS)}")
-    for row in parser.parse_args().rows or ROWS:
-        if row not in ROWS:
-            parser.error(f"ROW={row!r}: expected one of {', '.join(ROWS)}")
-        words = ["compare", *ROWS[row].split(), "--jobs", "2", "--out", str(HERE / row)]
-        print("ritard", shlex.join([*words[:-1], f"experiments/results/{row}"]), flush=True)
-        subprocess.run([sys.executable, "-m", "ritard.experiments", *words], check=True)
+    parser.add_argument("rows", nargs="*", metavar="ROW", help=f"of {', '.join(rows)}")
+    for row in parser.parse_args().rows or rows:
+        if row not in rows:
+            parser.error(f"ROW={row!r}: expected one of {', '.join(rows)}")
+        words = command(row)
+        print("python", shlex.join(words).replace(f"{HERE}", "experiments/results"), flush=True)
+        subprocess.run([sys.executable, *words], check=True)
 
 
 if __name__ == "__main__":
