@@ -80,7 +80,7 @@ def draw_refined(schedule: Tabulated, form: ClosedForm, ax: Axes) -> None:
     ax.plot(100 * x, form(x) * peak, "-.", color=RED, linewidth=2, label=label)
     ax.set(xlabel="progress of the run (%)", ylabel="multiplier of the base rate", xlim=(0, 100))
     ax.set_ylim(bottom=0)
-    ax.legend(frameon=False)
+    ax.legend(frameon=False, loc="upper center", bbox_to_anchor=(0.5, -0.13), ncols=2)
 
 
 def draw_schedules(schedules: Sequence[Schedule], steps: int, ax: Axes) -> None:

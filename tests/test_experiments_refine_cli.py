@@ -103,7 +103,12 @@ def test_refine_saves_the_schedule_draws_it_and_prints_json(here, capsys, digits
 
 @pytest.mark.parametrize(
     ("decay", "advice"),
-    [(0.0, "hardly worth a second run"), (0.9, "it may be"), (3.0, ": worth a second run")],
+    [
+        (0.0, "hardly worth a second run"),
+        (0.9, "it may be"),
+        (1.6, ": worth a second run"),
+        (3.0, "do not count on it"),
+    ],
 )
 def test_the_advice_follows_the_gain(here, capsys, decay, advice):
     GradNorms.of(np.exp(-decay * np.linspace(0, 1, 400))).save("made.jsonl")

@@ -15,8 +15,10 @@ from . import read
 if TYPE_CHECKING:
     from ...schedules import ClosedForm, GradNorms, Tabulated
 
-WORTH, CLEAR = 1.05, 1.2
-"""Predicted gains up to the first are hardly worth a run; above the second they clearly are."""
+WORTH, CLEAR, DOUBTFUL = 1.05, 1.2, 3.0
+"""Predicted gains: hardly worth a run up to the first, clearly above the second; above the third
+the norms have collapsed, as they do on a training set that is being fitted, and in our own runs
+nothing came of it."""
 
 
 def refine(
@@ -99,6 +101,11 @@ def _advice(gain: float) -> str:
     most = f"refining can pay at most x{gain:.3g} in the bound"
     if gain <= WORTH:
         return f"{most}: hardly worth a second run"
+    if gain > DOUBTFUL:
+        return (
+            f"{most}, but so large a gain comes from norms that collapse, as where the training "
+            "set is fitted: do not count on it"
+        )
     return f"{most}: " + ("worth a second run" if gain > CLEAR else "it may be worth a second run")
 
 
