@@ -266,7 +266,7 @@ def reference(s: Schedule, t: Fraction, T: Fraction) -> float:
         return reference(s.base, t, T) * reference(s.other, t, T)
     if kind is Repeat:
         return _repeat(s, t, T)
-    raise NotImplementedError(kind)
+    raise AssertionError(kind)
 
 
 def label(value):
