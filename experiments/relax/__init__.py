@@ -1,0 +1,1 @@
+"""Studies of relaxation: learners compared on tables of costs."""

@@ -1,0 +1,1 @@
+"""Diffusion samplers: solver schedules, lowered to one table of coefficients."""

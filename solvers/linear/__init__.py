@@ -1,0 +1,1 @@
+"""Linear relaxation: SOR, SSOR and SSOR-CG, and what is known of their omega."""

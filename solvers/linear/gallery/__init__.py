@@ -1,0 +1,1 @@
+"""Test problems for linear solvers: families of related systems, and matrices from files."""

@@ -1,0 +1,1 @@
+"""Bandits: arms chosen over a sequence of problems from what each cost."""
