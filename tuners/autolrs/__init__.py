@@ -1,0 +1,1 @@
+"""AutoLRS: the learning rate searched while training, on state that is rolled back."""
