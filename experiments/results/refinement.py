@@ -1,6 +1,6 @@
 """Refinement on a task, by the paper's two runs: ``python experiments/results/refinement.py TASK``.
 
-1. ``ritard compare`` of linear and cosine, each at its best rate.
+1. ``ritard compare`` of the schedules known in advance, each at its best rate.
 2. One more linear run at its best rate, with a seed of its own (SEED), that records gradient norms.
 3. ``ritard compare`` with the refined schedule added; what 1. has run is not run again.
 """
@@ -60,18 +60,19 @@ def main() -> None:
     parser.add_argument("--optimizer", default="sgd")
     parser.add_argument("--budget", type=float, default=25)
     parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--schedules", default="linear,cosine", help="with linear among them")
     given = parser.parse_args()
-    out = HERE / f"refine-{given.task}"
+    out = HERE / f"refine-{given.task.replace(':', '-')}"
     out.mkdir(exist_ok=True)
     options = ["--task", given.task, "--optimizer", given.optimizer]
     options += ["--budgets", f"{given.budget:g}", "--seeds", str(given.seeds)]
     norms = out / "norms.jsonl"
     if not norms.exists():
-        lr = best_linear_rate(compare("linear,cosine", options, out))
+        lr = best_linear_rate(compare(given.schedules, options, out))
         record(given.task, given.optimizer, given.budget, lr, norms)
     command = [sys.executable, "-m", "ritard.experiments", "refine", str(norms)]
     subprocess.run([*command, "--plot", str(out / "refined.png")], check=True)
-    compare(f"linear,cosine,refined({norms})", options, out)
+    compare(f"{given.schedules},refined({norms})", options, out)
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from .cifar10 import RESNET8, RESNET20
 from .digits import DIGITS
 from .fashion import FASHION
 from .logreg import LOGREG
+from .perceptron import FASHION_LARGE_START, FASHION_MLP
 from .shakespeare import SHAKESPEARE
 from .task import Task
 from .vae_mnist import VAE_MNIST
@@ -19,7 +20,10 @@ __all__ = ["Batches", "Loaders", "Task", "get_task", "task_names"]
 
 _TASKS: Mapping[str, Task] = {
     task.name: task
-    for task in (DIGITS, FASHION, VAE_MNIST, RESNET20, RESNET8, SHAKESPEARE, *LOGREG)
+    for task in (
+        *(DIGITS, FASHION, FASHION_MLP, FASHION_LARGE_START, VAE_MNIST),
+        *(RESNET20, RESNET8, SHAKESPEARE, *LOGREG),
+    )
 }
 _ALIASES: Mapping[str, str] = {"cifar10": RESNET20.name}
 
