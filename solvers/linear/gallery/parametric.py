@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-from scipy.sparse import csr_array, diags_array
+from scipy.sparse import csr_array
 
 from ....schedules._checks import whole
 from .family import Family, System, Vector, Walk, check_start
@@ -74,9 +74,12 @@ class Shift:
     """c -> A + c diag(direction).
 
     Args:
-        A: Sparse matrix (n, n).
+        A: Sparse matrix (n, n) that stores its diagonal.
         direction: Vector (n,), by default of ones. With the diagonal of A the shift acts alike on
             rows of any scale.
+
+    Raises:
+        ValueError: the direction has another length, or a diagonal entry is not stored.
     """
 
     def __init__(self, A: Any, direction: Vector | None = None) -> None:
@@ -84,13 +87,12 @@ class Shift:
         given = np.ones(n) if direction is None else np.asarray(direction, np.float64)
         if given.shape != (n,):
             raise ValueError(f"direction: expected shape ({n},), got {given.shape}")
-        # Explicit zeros keep one pattern for A and its shifts; positions are found once.
-        sparse = csr_array(A + 0 * diags_array(np.ones(n)), dtype=np.float64)
-        sparse.sort_indices()
+        sparse = csr_array(A, dtype=np.float64, copy=True)
+        sparse.sum_duplicates()
         rows = np.repeat(np.arange(n), np.diff(sparse.indptr))
         self._places = np.flatnonzero(rows == sparse.indices)
-        if len(self._places) != n:
-            raise ValueError("A: expected a diagonal without zeros")
+        if missing := set(range(n)) - set(sparse.indices[self._places].tolist()):
+            raise ValueError(f"A: no diagonal entry is stored in row {min(missing)}")
         self._sparse, self._direction = sparse, given
 
     def __call__(self, shift: float) -> csr_array:
