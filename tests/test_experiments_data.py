@@ -286,3 +286,27 @@ def test_command_fails_with_a_sentence(cache):
         assert result.exit_code == 1 and arguments[1] in result.output
         assert "Traceback" not in result.output
     assert "missing" in run("list").output
+
+
+SPECTRA = {  # n, nonzeros of both triangles, largest eigenvalue as the collection's notes give it
+    "LFAT5": (14, 46, 2.145e7),
+    "bcsstk01": (48, 400, 3.015e9),
+    "494_bus": (494, 1666, 3.001e4),
+    "gr_30_30": (900, 7744, 11.96),
+    "nos3": (960, 15844, 689.9),
+}
+
+
+@needs_data
+@pytest.mark.parametrize("name", SPECTRA)
+def test_spd_matrices_are_the_collections(name, given):
+    matrix, (n, nonzeros, largest) = data.spd_matrix(name), SPECTRA[name]
+    assert matrix.shape == (n, n) and matrix.nnz == nonzeros and abs(matrix - matrix.T).max() == 0
+    eigenvalues = np.linalg.eigvalsh(matrix.toarray())
+    assert eigenvalues[0] > 0 and eigenvalues[-1] == pytest.approx(largest, rel=1e-3)
+
+
+def test_another_spd_matrix_is_refused():
+    assert len(data.spd_names()) == 11
+    with pytest.raises(ValueError, match=r"'bcsstk99'.*bcsstk16"):
+        data.spd_matrix("bcsstk99")

@@ -5,6 +5,7 @@ from .idx import images
 from .libsvm import libsvm
 from .registry import DataSet, File, dataset, names
 from .shakespeare import tinyshakespeare
+from .spd import spd_matrix, spd_names
 from .store import ChecksumError, fetch, find, locate
 
 __all__ = [
@@ -19,5 +20,7 @@ __all__ = [
     "libsvm",
     "locate",
     "names",
+    "spd_matrix",
+    "spd_names",
     "tinyshakespeare",
 ]
