@@ -18,10 +18,15 @@ COMPARISONS = {
     "logreg": f"--task logreg:letter.scale --schedules {ALL} --budgets 1,5,10,25,50,100 --seeds 10",
     "vae-mnist": f"--task vae-mnist --schedules {PAPER} --budgets 1,5 --seeds 3",
 }
+EARLY = "--budget 20 --seeds 10 --schedules linear,cosine,linear+warmup(0.05),linear+warmup(0.4)"
 SCRIPTS = {
+    "convex": "convex.py",
     "refine-digits": "refinement.py digits --budget 100 --seeds 10",
     "refine-fashion": "refinement.py fashion --budget 25 --seeds 5",
     "refine-shakespeare": "refinement.py shakespeare --optimizer adamw --budget 25 --seeds 5",
+    "refine-fashion-mlp": f"refinement.py fashion:mlp {EARLY}",
+    "refine-fashion-large-start": f"refinement.py fashion:large-start {EARLY}",
+    "gains": "gains.py",
 }
 
 

@@ -1,0 +1,90 @@
+"""The suite's pictures; each function draws on given axes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib import rc_context
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import LogFormatter
+
+from ...schedules._atomic import atomic_path
+from ...schedules.plot import PALETTE
+from .gains import GROUPS, Gain
+from .suite import NAMES, REFERENCE, Result
+
+MARKERS = "osD^vP"
+NAMED = 1.4
+"""Problems with gains this far from 1 are named; the others would lie over each other."""
+
+_BESIDE: Any = {"textcoords": "offset points", "fontsize": 10}
+_STYLE: Any = {"font.size": 12, "axes.grid": True, "grid.alpha": 0.3, "savefig.dpi": 120}
+
+
+class _PlainLog(LogFormatter):
+    """0.1 instead of 1e-01."""
+
+    def __call__(self, x: float, pos: int | None = None) -> str:
+        return f"{x:g}" if super().__call__(x, pos) else ""
+
+
+def save(draw: Callable[[Axes], None], size: tuple[float, float], path: Path) -> None:
+    """Draw on axes into a file, which is there whole or not at all."""
+    with rc_context(_STYLE):
+        figure = Figure(figsize=size, layout="constrained")
+        ax = figure.subplots()
+        draw(ax)
+        ax.spines[["top", "right"]].set_visible(False)
+        with atomic_path(path) as temporary:
+            figure.savefig(temporary)
+
+
+def draw_gaps(results: Sequence[Result], ax: Axes) -> None:
+    """Gaps over that of linear decay: a row a set, a mark a schedule; left is better."""
+    rows = np.arange(len(results))[::-1]
+    ax.set_xscale("log")
+    for i, name in enumerate(NAMES):
+        ratios = [r.tuned[name].gap / r.tuned[REFERENCE].gap for r in results]
+        ax.plot(ratios, rows, **_marks(i), label=name, zorder=3)
+    ax.axvline(1, color=PALETTE[4], linewidth=1.5)
+    ax.set_yticks(rows, [result.name for result in results])
+    ax.set(xlabel="final training gap f - f* over that of linear decay (left is better)")
+    _plain(ax.xaxis)
+    ax.legend(frameon=False, loc="upper center", bbox_to_anchor=(0.5, -0.09), ncols=6)
+
+
+def draw_gains(gains: Sequence[Gain], ax: Axes) -> None:
+    """Measured against predicted gain of refining, a mark a problem, with standard errors."""
+    ax.set(xscale="log", yscale="log")
+    for i, label in enumerate(GROUPS):
+        group = [gain for gain in gains if gain.group == label]
+        x, y = [gain.predicted for gain in group], [gain.measured for gain in group]
+        errors = [gain.stderr for gain in group]
+        ax.errorbar(x, y, errors, **_marks(i), capsize=3, label=label)
+    top = max(gain.predicted for gain in gains)
+    ax.plot([1, top], [1, top], "--", color=PALETTE[6], linewidth=1.5, label="as predicted")
+    ax.axhline(1, color=PALETTE[6], linewidth=1.5, label="no gain")
+    for gain in gains:
+        if max(gain.predicted, gain.measured, 1 / gain.measured) > NAMED:
+            ax.annotate(gain.name, (gain.predicted, gain.measured), (8, 5), **_BESIDE)
+    ax.set(
+        xlabel="predicted gain, from the gradient norms of one linear run",
+        ylabel="measured gain: linear's metric / refined's",
+    )
+    _plain(ax.xaxis)
+    _plain(ax.yaxis)
+    ax.legend(frameon=False, loc="upper left")
+
+
+def _marks(i: int) -> Any:
+    """The i-th kind of mark of a picture."""
+    return {"color": PALETTE[i], "marker": MARKERS[i], "markersize": 8, "linestyle": "none"}
+
+
+def _plain(axis: Any) -> None:
+    axis.set_major_formatter(_PlainLog())
+    axis.set_minor_formatter(_PlainLog())

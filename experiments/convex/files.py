@@ -1,0 +1,127 @@
+"""The suite's files: all results as JSON, from which it goes on, and a table as CSV."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ...schedules._atomic import write_text
+from ..compare.outcome import finite_or_none
+from .gains import Gain
+from .suite import NAMES, REFERENCE, SETS, Protocol, Result
+from .summary import paired
+from .tune import Tuned
+
+FORMAT = 1
+
+
+class Store:
+    """Finished sets in ``report.json``; those of another protocol are left out.
+
+    Raises:
+        ValueError: the file is there and holds something else.
+    """
+
+    def __init__(self, path: Path, protocol: Protocol) -> None:
+        self._path = path
+        self._head = {"format": FORMAT, "protocol": asdict(protocol)}
+        self._results = _read(path, self._head)
+
+    @property
+    def results(self) -> list[Result]:
+        """Those finished, in the order of the suite."""
+        return sorted(self._results.values(), key=lambda result: SETS.index(result.name))
+
+    def __contains__(self, name: str) -> bool:
+        """Whether a set has finished."""
+        return name in self._results
+
+    def add(self, result: Result) -> None:
+        """Keep a result; the file is written whole."""
+        self._results[result.name] = result
+        sets = [_to_dict(found) for found in self.results]
+        text = json.dumps(self._head | {"sets": sets}, indent=1, allow_nan=False)
+        write_text(self._path, text + "\n")
+
+
+def write_table(results: Sequence[Result], path: Path) -> None:
+    """One row for each set and schedule."""
+    _write_rows([_row(result, name) for result in results for name in NAMES], path)
+
+
+def write_gains(gains: Sequence[Gain], path: Path) -> None:
+    """One row for each problem."""
+    _write_rows([asdict(gain) for gain in gains], path)
+
+
+def _write_rows(rows: Sequence[dict[str, Any]], path: Path) -> None:
+    text = io.StringIO()
+    columns = list(dict.fromkeys(column for row in rows for column in row))
+    writer = csv.DictWriter(text, columns, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    write_text(path, text.getvalue())
+
+
+def _row(result: Result, name: str) -> dict[str, Any]:
+    tuned = result.tuned[name]
+    row: dict[str, Any] = {"set": result.name, "schedule": name, "lr": f"{tuned.lr:.6g}"}
+    row |= {"edge": tuned.edge, "n": len(tuned.gaps)}
+    row |= {"gap": tuned.gap, "gap_stderr": stderr(tuned.gaps)}
+    row |= {"test_error": tuned.error, "test_error_stderr": stderr(tuned.errors)}
+    if name == REFERENCE:
+        return row
+    against = paired(result, name)
+    row |= {"difference": against.difference, "half_width": against.half_width}
+    return row | {"verdict": against.verdict}
+
+
+def stderr(values: Sequence[float]) -> float:
+    """Standard error of the mean; nan where a run diverged or there is one."""
+    if len(values) < 2 or not all(map(math.isfinite, values)):
+        return math.nan
+    return float(np.std(values, ddof=1)) / math.sqrt(len(values))
+
+
+def _read(path: Path, head: dict[str, Any]) -> dict[str, Result]:
+    if not path.exists():
+        return {}
+    try:
+        data = json.loads(path.read_text("utf-8"))
+        same = all(data[key] == value for key, value in head.items())
+        return {entry["name"]: _of_dict(entry) for entry in data["sets"]} if same else {}
+    except (ValueError, KeyError, TypeError) as error:
+        raise ValueError(f"{path}: not a report of the convex suite: {error!r}") from error
+
+
+def _to_dict(result: Result) -> dict[str, Any]:
+    plain = asdict(result)
+    for tuned in plain["tuned"].values():
+        tuned["lr"] = finite_or_none(tuned["lr"])
+        for metric in ("gaps", "errors"):
+            tuned[metric] = [finite_or_none(value) for value in tuned[metric]]
+    return plain
+
+
+def _of_dict(data: dict[str, Any]) -> Result:
+    tuned = {name: _tuned(entry) for name, entry in data["tuned"].items()}
+    changed: dict[str, Any] = {key: tuple(data[key]) for key in ("norms", "shape")}
+    changed["tuned"] = tuned
+    return Result(**(data | changed))
+
+
+def _tuned(data: dict[str, Any]) -> Tuned:
+    lr = math.nan if data["lr"] is None else data["lr"]
+    gaps, errors = (
+        tuple(math.inf if value is None else value for value in data[metric])
+        for metric in ("gaps", "errors")
+    )
+    return Tuned(lr, data["edge"], gaps, errors)

@@ -1,0 +1,44 @@
+"""Does the free diagnostic tell when refining pays? ``python experiments/results/gains.py``.
+
+Runs nothing: it reads what the rows ``convex`` and ``refine-*`` have left, and prints and draws the
+predicted gain of refining, from the gradient norms of one linear run, against the gain found: the
+metric of linear decay over that of the refined schedule, each at its best rate. The metric is the
+final training gap f - f* on the convex sets and the test metric on the other tasks.
+"""
+
+from functools import partial
+from pathlib import Path
+
+from rich.console import Console
+from ritard.experiments.cli.refine import CLEAR, DOUBTFUL, WORTH
+from ritard.experiments.convex import (
+    Protocol,
+    Store,
+    draw_gains,
+    of_result,
+    of_task,
+    render_gains,
+    save,
+    write_gains,
+)
+
+HERE = Path(__file__).resolve().parent
+
+
+def main() -> None:
+    """Read, print, draw."""
+    gains = [of_result(result) for result in Store(HERE / "convex/report.json", Protocol()).results]
+    gains += [of_task(folder.parent) for folder in sorted(HERE.glob("refine-*/report.json"))]
+    if not gains:
+        raise SystemExit("no results to read: run the rows convex and refine-* first")
+    folder = HERE / "gains"
+    folder.mkdir(exist_ok=True)
+    write_gains(gains, folder / "table.csv")
+    save(partial(draw_gains, gains), (9, 7), folder / "gains.png")
+    console = Console(width=120)
+    for part in render_gains(gains, (WORTH, CLEAR, DOUBTFUL)):
+        console.print(part, highlight=False)
+
+
+if __name__ == "__main__":
+    main()
