@@ -1,1 +1,1 @@
-"""Solvers: what is controlled. Linear relaxation and diffusion samplers will live here."""
+"""Solvers: what is controlled. Linear relaxation (``linear``) and diffusion samplers."""

@@ -1,0 +1,107 @@
+"""Checks of linear systems: each names what is wrong, and where."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+from scipy.sparse.linalg import LinearOperator
+
+from ...schedules._checks import number, plain
+from ._engine import Array
+
+KINDS = "fdFD"
+EPSILON = float(np.finfo(np.float64).eps)
+
+
+def matrix(A: Any) -> Any:
+    """A as a square, finite CSR array with sorted columns and no duplicates; A stays as it is."""
+    if isinstance(A, LinearOperator):
+        raise TypeError(
+            "A is a LinearOperator, whose entries cannot be read: pass a sparse or dense matrix, a "
+            "Splitting or a Stencil (ssor_cg solves a LinearOperator by plain CG)"
+        )
+    if not sp.issparse(A):
+        A = np.asarray(A)
+    if A.ndim != 2 or A.shape[0] != A.shape[1] or A.shape[0] == 0:
+        raise ValueError(f"A: expected a square matrix, got shape {A.shape}")
+    csr = sp.csr_array(A.astype(floating("A", A.dtype), copy=False))
+    if not csr.has_canonical_format:
+        csr = csr.copy()
+        csr.sum_duplicates()
+    if not np.isfinite(csr.data).all():
+        k = int(np.argmin(np.isfinite(csr.data)))
+        row = int(np.searchsorted(csr.indptr, k, side="right")) - 1
+        raise ValueError(f"A: entry ({row}, {int(csr.indices[k])}) is {csr.data[k]}")
+    return csr
+
+
+def floating(name: str, dtype: Any) -> np.dtype[Any]:
+    """The dtype to compute in: itself if SciPy's solvers know it, float64 for other numbers."""
+    dtype = np.dtype(dtype)
+    if dtype.char in KINDS:
+        return dtype
+    if dtype.kind in "biuf":
+        return np.dtype(np.float64)
+    raise TypeError(f"{name}: expected numbers, got dtype {dtype}")
+
+
+def diagonal(csr: Any) -> Array:
+    """The diagonal, of which no entry is zero or tiny beside its row."""
+    d = csr.diagonal()
+    size, largest = np.abs(d), np.abs(csr.data).max(initial=0.0)
+    beside = np.zeros_like(size)
+    for row in np.flatnonzero(size <= EPSILON * largest):
+        beside[row] = np.abs(csr.data[csr.indptr[row] : csr.indptr[row + 1]]).max(initial=0.0)
+    apart(d, beside)
+    return d
+
+
+def apart(d: Array, beside: Array) -> None:
+    """Refuse a diagonal with an entry that is zero, or tiny beside what its row holds."""
+    for row in np.flatnonzero(np.abs(d) <= EPSILON * beside):
+        what = "zero" if d[row] == 0 else f"tiny ({d[row]:.3g})"
+        raise ValueError(f"A: the diagonal entry of row {row} is {what}; relaxation divides by it")
+
+
+def vector(name: str, value: Any, order: int, dtype: Any) -> Array:
+    """A vector of ``order`` numbers, or an array of columns, finite; as ``dtype``, maybe a view."""
+    array = np.asarray(value)
+    if array.shape[:1] != (order,) or array.ndim > 2:
+        raise ValueError(f"{name}: expected shape ({order},) or ({order}, k), got {array.shape}")
+    if array.dtype.kind not in "biufc":
+        raise TypeError(f"{name}: expected numbers, got dtype {array.dtype}")
+    if array.dtype.kind == "c" and np.dtype(dtype).kind != "c":
+        raise TypeError(f"{name} is complex, while A and b are real")
+    array = array.astype(dtype, copy=False)
+    if not np.isfinite(array).all():
+        at = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
+        raise ValueError(f"{name}: entry {at if len(at) > 1 else at[0]} is {array[at]}")
+    return array
+
+
+def tolerance(name: str, value: Any) -> float:
+    """A number >= 0, infinity allowed as in SciPy."""
+    value = plain(value)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not value >= 0:
+        raise ValueError(f"{name}={value!r}: expected a number >= 0")
+    return float(value)
+
+
+def relaxation(omega: Any) -> float:
+    """A relaxation factor: a number strictly between 0 and 2."""
+    return float(number("omega", omega, low=0, high=2, open_low=True, open_high=True))
+
+
+def positive(splitting: Any) -> None:
+    """Refuse a matrix that cannot be symmetric positive definite."""
+    d = splitting.diagonal
+    if not (d.real > 0).all():
+        row = int(np.argmin(d.real > 0))
+        raise ValueError(
+            f"A: the diagonal entry of row {row} is {d[row]:.3g}; conjugate gradients need a "
+            "positive definite matrix"
+        )
+    if not splitting.is_symmetric:
+        raise ValueError("A is not symmetric (u.Av and Au.v differ); conjugate gradients need it")
