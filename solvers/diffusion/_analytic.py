@@ -1,0 +1,48 @@
+"""What analytic models share: a denoiser in sigma space becomes a model of any noise schedule."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+
+import torch
+from torch import Tensor
+
+from .model import Model
+from .noise import NoiseSchedule
+
+
+class AnalyticDenoiser(ABC):
+    """D(y; sigma) = E[x_0 | x_0 + sigma eps = y], exact, for data of a known distribution."""
+
+    @abstractmethod
+    def denoise(self, y: Tensor, sigma: Tensor) -> Tensor:
+        """The posterior mean, shape of ``y`` (batch, ...); sigma > 0 of shape () or (batch,)."""
+
+    def model(self, noise: NoiseSchedule) -> Model:
+        """As a model of a noise schedule that predicts the data: D(x / alpha; sigma / alpha)."""
+
+        def network(x: Tensor, t: Tensor) -> Tensor:
+            alpha, sigma = _alpha_sigma(noise, t.double())
+            shape = (-1, *[1] * (x.ndim - 1))
+            return self.denoise(x / alpha.to(x).view(shape), (sigma / alpha).to(x))
+
+        return Model(network, noise, "data")
+
+
+def _alpha_sigma(noise: NoiseSchedule, t: Tensor) -> tuple[Tensor, Tensor]:
+    """Both, shape () for one time for all, else (batch,)."""
+    times = t[:1] if bool((t == t[0]).all()) else t
+    nodes = [noise.node(time) for time in times.unbind()]
+    found = torch.stack(
+        [
+            torch.stack([torch.as_tensor(n.alpha).to(t), torch.as_tensor(n.sigma).to(t)])
+            for n in nodes
+        ]
+    )
+    alpha, sigma = found.unbind(1)
+    return (alpha[0], sigma[0]) if len(nodes) == 1 else (alpha, sigma)
+
+
+def column(sigma: Tensor, dims: int) -> Tensor:
+    """Sigma to broadcast against (batch, ...) of so many dimensions."""
+    return sigma if sigma.ndim == 0 else sigma.view(-1, *[1] * (dims - 1))

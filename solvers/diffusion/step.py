@@ -1,0 +1,112 @@
+"""One step of a solver schedule: every decision of the unified sampling framework but its time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
+
+from ...schedules._checks import number, whole
+from ._scalar import Scalar, expm1
+from .phi import phi
+
+Kind = Literal["noise", "data"]
+Corrector = Literal["none", "pseudo", "implicit"]
+Scaling = Literal["none", "bh1", "bh2", "pexp", "mexp"] | float
+
+KINDS: tuple[str, ...] = get_args(Kind)
+CORRECTORS: tuple[str, ...] = get_args(Corrector)
+SCALINGS: tuple[str, ...] = get_args(get_args(Scaling)[0])
+HIGHEST = 4
+"""The highest Taylor order."""
+
+
+@dataclass(frozen=True)
+class SolverStep:
+    """How one step is taken, from a state s known before to the next time t.
+
+    With z = h for noise and -h for data, h = lambda_t - lambda_s, the step expands the network's
+    output m around s in ``order`` Taylor terms:
+
+        noise: x_t = alpha_t / alpha_s x_s - sigma_t sum_k R_k h^(k+1) phi_(k+1)(z) m^(k)
+        data:  x_t = sigma_t / sigma_s x_s + alpha_t sum_k R_k h^(k+1) phi_(k+1)(z) m^(k)
+
+    Args:
+        prediction: What is expanded, the predicted noise or the predicted data.
+        order: n, the number of Taylor terms, 1 to 4.
+        start: The state s, counted in evaluations back: 1 is the latest (multistep), p restarts
+            from p evaluations ago (singlestep: the outputs since then are its inner stages).
+        points: Outputs besides m_s used for the first derivative, 1 to order - 1; None uses
+            order - 1 ("full"). Higher derivatives always use all order - 1. The most recent
+            outputs come first.
+        scaling: R_1, the factor of the first derivative: "none"; "bh1" = 1 / (2 phi_2(z)); "bh2"
+            = phi_1(z) / (2 phi_2(z)); "pexp" and "mexp" = 1 +- (e^z - 1) / 2; or a number c,
+            1 + c h. With order >= 3 any but "none" leaves an order of 2.
+        corrector: "pseudo" repeats the step with the output at its end (UniC: no network call
+            more); "implicit" evaluates once more after that.
+        corrector_scaling: R_1 of the corrector (UniPC's own scales that of order-1 steps).
+        d2_scale: R_2, the factor of the second derivative: 1, or 0.5 for DPM-Solver++(3M) as it
+            is shipped everywhere.
+
+    Raises:
+        TypeError, ValueError: a decision that does not exist.
+
+    Source: Liu et al. (2024), USF, arXiv:2312.07243; corrector: UniPC, arXiv:2302.04867.
+    """
+
+    prediction: Kind = "data"
+    order: int = 1
+    start: int = 1
+    points: int | None = None
+    scaling: Scaling = "none"
+    corrector: Corrector = "none"
+    corrector_scaling: Scaling = "none"
+    d2_scale: float = 1.0
+
+    def __post_init__(self) -> None:
+        """Check each decision by itself."""
+        _named("prediction", self.prediction, KINDS)
+        _named("corrector", self.corrector, CORRECTORS)
+        whole("order", self.order, low=1)
+        if self.order > HIGHEST:
+            raise ValueError(f"order={self.order}: expected 1 to {HIGHEST}")
+        whole("start", self.start, low=1)
+        if self.points is not None:
+            whole("points", self.points, low=1)
+            if self.points > self.order - 1:
+                raise ValueError(
+                    f"points={self.points}: expected at most order - 1 = {self.order - 1}"
+                )
+        _scaling("scaling", self.scaling)
+        _scaling("corrector_scaling", self.corrector_scaling)
+        number("d2_scale", self.d2_scale)
+
+    @property
+    def first_points(self) -> int:
+        """Points of the first derivative, as a number."""
+        return self.order - 1 if self.points is None else self.points
+
+
+def scale_of(scaling: Scaling, z: Scalar, h: Scalar) -> Scalar:
+    """R_1; the four named ones take z (so -h for data), the linear one takes h for both."""
+    if scaling == "none":
+        return 1.0
+    if not isinstance(scaling, str):
+        return 1 + scaling * h
+    if scaling in ("pexp", "mexp"):
+        half = expm1(z) / 2
+        return 1 + half if scaling == "pexp" else 1 - half
+    phi_1, phi_2 = phi(2, z)
+    return 1 / (2 * phi_2) if scaling == "bh1" else phi_1 / (2 * phi_2)
+
+
+def _named(name: str, value: Any, allowed: tuple[str, ...]) -> None:
+    if value not in allowed:
+        raise ValueError(f"{name}={value!r}: expected one of {', '.join(allowed)}")
+
+
+def _scaling(name: str, value: Any) -> None:
+    if isinstance(value, str):
+        if value not in SCALINGS:
+            raise ValueError(f"{name}={value!r}: expected a number or one of {', '.join(SCALINGS)}")
+        return
+    number(name, value)

@@ -1,0 +1,177 @@
+"""The coefficient table: any sampler as rows that a short executor runs."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any, Literal, NamedTuple
+
+from torch import Tensor
+
+from . import _json
+from ._scalar import Scalar
+from .noise import Node, NoiseSchedule
+from .step import KINDS, Kind
+
+First = Literal["network", "zero", "unit", "mean"]
+FIRSTS: tuple[str, ...] = ("network", "zero", "unit", "mean")
+ROLES: tuple[str, ...] = ("predict", "correct")
+
+
+class Row(NamedTuple):
+    """x[target] = scale x[base] + sum_j c_j m[j], m the noise or the data predicted at node j.
+
+    ``evaluate`` says that the network is called at the target afterwards. A correcting row
+    overwrites the state of its target.
+    """
+
+    target: int
+    base: int
+    kind: Kind
+    scale: Scalar
+    terms: tuple[tuple[int, Scalar], ...]
+    role: Literal["predict", "correct"] = "predict"
+    evaluate: bool = True
+
+
+@dataclass(frozen=True)
+class CoefficientTable:
+    """A sampler lowered to numbers: nodes, and rows in the order in which they run.
+
+    It depends on nothing but the lambdas and the decisions: the same rows, in x / alpha, serve
+    every noise schedule. Coefficients are floats, or float64 tensors where they are learned.
+
+    Args:
+        noise: The noise schedule it is for.
+        nodes: Places where states live; node 0 is the start. Two may share one lambda (Heun).
+        rows: One per step, and one more where a step is corrected.
+        first: Where the output at node 0 comes from: the network, or an analytic first step that
+            saves its call: data predicted as 0 ("zero") or as the model's ``mean``, or from a
+            prior of unit variance ("unit").
+
+    Raises:
+        ValueError: a row that refers to what is not known when it runs, naming row and value.
+
+    Source: the unified form of arXiv:2312.07243; analytic first step: arXiv:2210.05475.
+    """
+
+    noise: NoiseSchedule
+    nodes: tuple[Node, ...]
+    rows: tuple[Row, ...]
+    first: First = "network"
+    checked: bool = field(default=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Check the rows, unless they come from :func:`lower`."""
+        if not self.checked:
+            check_rows(self)
+
+    @property
+    def nfe(self) -> int:
+        """Number of network evaluations of a run."""
+        return sum(row.evaluate for row in self.rows) + (self.first == "network")
+
+    @property
+    def steps(self) -> int:
+        """Number of predicting rows."""
+        return sum(row.role == "predict" for row in self.rows)
+
+    @cached_property
+    def requires_grad(self) -> bool:
+        """Whether some coefficient is a tensor that is being learned."""
+        numbers = [n for node in self.nodes for n in node]
+        numbers += [n for row in self.rows for n in (row.scale, *(c for _, c in row.terms))]
+        return any(isinstance(n, Tensor) and n.requires_grad for n in numbers)
+
+    @cached_property
+    def kinds(self) -> tuple[tuple[Kind, ...], ...]:
+        """Which outputs are used of each node: noise, data, both, or neither."""
+        used: list[set[Kind]] = [set() for _ in self.nodes]
+        for row in self.rows:
+            for node, _ in row.terms:
+                used[node].add(row.kind)
+        return tuple(tuple(sorted(kinds)) for kinds in used)
+
+    @cached_property
+    def last_base(self) -> tuple[int, ...]:
+        """The last row that starts from each node's state; -1 where none does."""
+        last = [-1] * len(self.nodes)
+        for i, row in enumerate(self.rows):
+            last[row.base] = i
+        return tuple(last)
+
+    @cached_property
+    def last_use(self) -> dict[tuple[int, Kind], int]:
+        """The last row that uses each output."""
+        return {(node, row.kind): i for i, row in enumerate(self.rows) for node, _ in row.terms}
+
+    def detach(self) -> CoefficientTable:
+        """The same table with plain numbers."""
+        return replace(
+            self,
+            nodes=tuple(Node(*map(float, node)) for node in self.nodes),
+            rows=tuple(
+                row._replace(
+                    scale=float(row.scale), terms=tuple((j, float(c)) for j, c in row.terms)
+                )
+                for row in self.rows
+            ),
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON values (lambda of a clean end as the word "inf")."""
+        table = self.detach()
+        nodes = [[_json.number_out(float(n)) for n in node] for node in table.nodes]
+        rows = [[*row[:4], [list(term) for term in row.terms], *row[5:]] for row in table.rows]
+        return _json.headed(
+            "table", noise=self.noise.to_dict(), nodes=nodes, rows=rows, first=self.first
+        )
+
+    @staticmethod
+    def from_dict(data: Any) -> CoefficientTable:
+        """From :meth:`to_dict`; ValueError names what is wrong with it."""
+        data = _json.body("table", data)
+        with _json.reading("coefficient table"):
+            nodes = tuple(Node(*(_json.number_in(n) for n in node)) for node in data["nodes"])
+            rows = tuple(
+                Row._make((*row[:4], tuple((j, c) for j, c in row[4]), *row[5:]))
+                for row in data["rows"]
+            )
+            noise, first = NoiseSchedule.from_dict(data["noise"]), data["first"]
+            return CoefficientTable(noise, nodes, rows, first)
+
+
+def check_rows(table: CoefficientTable) -> None:
+    """Refuse a table that could not run: see :class:`CoefficientTable`."""
+    if table.first not in FIRSTS:
+        raise ValueError(f"first={table.first!r}: expected one of {', '.join(FIRSTS)}")
+    if not table.rows:
+        raise ValueError("rows: expected at least one")
+    states, outputs, count = {0}, {0}, len(table.nodes)
+    for i, node in enumerate(table.nodes):
+        if not (math.isfinite(node.t) and math.isfinite(node.alpha) and math.isfinite(node.sigma)):
+            raise ValueError(
+                f"node {i}: t, alpha and sigma are {node.t}, {node.alpha}, {node.sigma}"
+            )
+    for i, row in enumerate(table.rows):
+        where = f"row {i}"
+        if row.kind not in KINDS or row.role not in ROLES:
+            raise ValueError(f"{where}: kind={row.kind!r}, role={row.role!r}: unknown")
+        if not (0 < row.target < count):
+            raise ValueError(f"{where}: target={row.target}: expected 1 to {count - 1}")
+        if row.base not in states:
+            raise ValueError(f"{where}: base={row.base}: its state is not known there")
+        if row.role == "correct" and row.target not in outputs:
+            raise ValueError(f"{where}: corrects node {row.target}, which was not evaluated")
+        for node, c in (*row.terms, (row.base, row.scale)):
+            if not math.isfinite(c):
+                raise ValueError(f"{where}: coefficient {c} of node {node}: expected a finite one")
+        for node, _ in row.terms:
+            if node not in outputs:
+                raise ValueError(f"{where}: uses the output at node {node}, which is not known")
+        states.add(row.target)
+        if row.evaluate:
+            outputs.add(row.target)
+    if table.rows[-1].evaluate:
+        raise ValueError(f"row {len(table.rows) - 1}: evaluates after the last step, for nothing")
