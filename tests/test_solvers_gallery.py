@@ -223,7 +223,7 @@ def test_heat_is_the_papers_problem():
     for nx, dt, steps in ((9, 0.05, 20), (12, 0.013, 7)):
         expected = by_hand(nx, dt, steps)
         for system, (A, b, context) in zip(Heat(nx, steps, dt), expected, strict=True):
-            np.testing.assert_allclose(system.A.toarray(), A, rtol=1e-12, atol=1e-12)
+            np.testing.assert_allclose(system.A.tocsr().toarray(), A, rtol=1e-12, atol=1e-12)
             np.testing.assert_allclose(system.b, b, rtol=1e-10, atol=1e-13)
             assert system.context == pytest.approx(context, abs=1e-15)
 
@@ -255,7 +255,7 @@ def test_variable_heat_has_the_fluxes_of_its_faces():
     u = family.x0
     for step, system in enumerate(family):
         A = variable_by_hand(8, 0.05, 50.0, 0.3, (step + 0.5) * 0.05)
-        np.testing.assert_allclose(system.A.toarray(), A, rtol=1e-12, atol=1e-12)
+        np.testing.assert_allclose(system.A.tocsr().toarray(), A, rtol=1e-12, atol=1e-12)
         b = 2 * u - A @ u + 0.05 * family.source((step + 0.5) * 0.05)
         np.testing.assert_allclose(system.b, b, rtol=1e-9, atol=1e-12)
         u = np.linalg.solve(A, system.b)
@@ -263,7 +263,9 @@ def test_variable_heat_has_the_fluxes_of_its_faces():
 
 def test_without_contrast_variable_heat_is_heat():
     for first, second in zip(VariableHeat(10, 8, 0.1, contrast=1.0), Heat(10, 8, 0.1), strict=True):
-        np.testing.assert_allclose(first.A.toarray(), second.A.toarray(), rtol=1e-13)
+        np.testing.assert_allclose(
+            first.A.tocsr().toarray(), second.A.tocsr().toarray(), rtol=1e-13
+        )
         np.testing.assert_allclose(first.b, second.b, rtol=1e-9, atol=1e-13)
 
 
@@ -276,7 +278,7 @@ class TestFollowing:
             x = np.cos(np.arange(64) + step)
             following = walk.send(x)
             source = family.dt * family.source((step + 0.5) * family.dt)
-            expected = 2 * x - following.A @ x + source
+            expected = 2 * x - following.A.tocsr() @ x + source
             np.testing.assert_allclose(following.b, expected, rtol=1e-13)
             assert not np.array_equal(following.b, system.b)
             system = following
@@ -290,13 +292,13 @@ class TestFollowing:
         system = next(walk)
         for _ in range(29):
             found.append(system)
-            system = walk.send(spsolve(system.A, system.b))
+            system = walk.send(spsolve(system.A.tocsr(), system.b))
         for sent, exact in zip([*found, system], family, strict=True):
             np.testing.assert_allclose(sent.b, exact.b, rtol=1e-9, atol=1e-12)
 
     def test_it_goes_on_from_a_checkpoint(self, family):
         whole = list(family)
-        x = spsolve(whole[9].A, whole[9].b)
+        x = spsolve(whole[9].A.tocsr(), whole[9].b)
         for known in (x, None):
             for found, expected in zip(family.systems(10, known), whole[10:], strict=True):
                 np.testing.assert_allclose(found.b, expected.b, rtol=1e-9, atol=1e-12)
@@ -306,10 +308,10 @@ class TestFollowing:
         for part, chosen in ((family[4:9], whole[4:9]), (family[3::7], whole[3::7])):
             for found, expected in zip(part, chosen, strict=True):
                 np.testing.assert_allclose(found.b, expected.b, rtol=1e-9, atol=1e-12)
-            last = spsolve(chosen[1].A, chosen[1].b)
+            last = spsolve(chosen[1].A.tocsr(), chosen[1].b)
             for found, expected in zip(part.systems(2, last), chosen[2:], strict=True):
                 np.testing.assert_allclose(found.b, expected.b, rtol=1e-9, atol=1e-12)
-        before = spsolve(whole[3].A, whole[3].b)
+        before = spsolve(whole[3].A.tocsr(), whole[3].b)
         np.testing.assert_allclose(family[4:].x0, before, rtol=1e-9, atol=1e-12)
         np.testing.assert_allclose(family[4].b, whole[4].b, rtol=1e-12)
 

@@ -19,7 +19,7 @@ class System(NamedTuple):
     """One linear system A x = b and what is known of it beforehand.
 
     Attributes:
-        A: Sparse matrix (n, n), float64.
+        A: Sparse matrix (n, n), float64, or a ``Stencil``; both have ``tocsr()``.
         b: Right-hand side (n,).
         context: A number that tells the systems of a family apart, for tuners that use one.
     """

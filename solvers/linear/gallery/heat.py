@@ -22,12 +22,11 @@ from typing import Any
 
 import numpy as np
 from scipy.fft import dstn, idstn
-from scipy.sparse import csr_array
 from scipy.sparse.linalg import splu
 
 from ....schedules._checks import number, whole
+from ..stencil import Stencil
 from .family import Family, System, Vector, Walk, check_start
-from .five_point import FivePoint
 
 
 @dataclass(frozen=True)
@@ -81,20 +80,21 @@ class HeatEquation(Family):
         centre = (0.5 + math.cos(angle) / 4, 0.5 + math.sin(angle) / 4)
         return 32 * bump(*self.points, centre, 0.125)
 
-    def matrix(self, step: int) -> csr_array:
-        """I - dt/2 L of a time step (n, n)."""
+    def matrix(self, step: int) -> Stencil:
+        """I - dt/2 L of a time step, on the grid of (y, x)."""
         t, nx = (step + 0.5) * self.dt, self.nx
         nodes, faces = np.arange(1, nx) / nx, (np.arange(nx) + 0.5) / nx
         scale = self.dt / 2 * nx**2
-        across = scale * self.conductivity(faces, nodes[:, None], t)
-        up = scale * self.conductivity(nodes, faces[:, None], t)
-        centre = 1 + (across[:, :-1] + across[:, 1:]) + (up[:-1] + up[1:])
-        return self._grid.matrix(centre, -across[:, 1:-1], -up[1:-1])
+        x = scale * self.conductivity(faces, nodes[:, None], t)
+        y = scale * self.conductivity(nodes, faces[:, None], t)
+        west, east, south, north = x[:, :-1], x[:, 1:], y[:-1], y[1:]
+        centre = 1 + west + east + south + north
+        return Stencil((nx - 1, nx - 1), centre, -west, -east, -south, -north)
 
     def system(self, step: int, u: Vector) -> System:
         """The system of a time step that starts from u (n,)."""
         A = self.matrix(step)
-        b = 2 * u - A @ u + self.dt * self.source((step + 0.5) * self.dt)
+        b = 2 * u - A.splitting @ u + self.dt * self.source((step + 0.5) * self.dt)
         return System(A, b, self.context(step))
 
     def before(self, number: int) -> Vector:
@@ -120,10 +120,6 @@ class HeatEquation(Family):
             raise ValueError(f"x: expected a solution of shape ({n},), got {np.shape(x)}")
         return np.asarray(x, np.float64)
 
-    @cached_property
-    def _grid(self) -> FivePoint:
-        return FivePoint(self.nx - 1, self.nx - 1)
-
 
 @dataclass(frozen=True)
 class Heat(HeatEquation):
@@ -133,23 +129,30 @@ class Heat(HeatEquation):
         >>> family = Heat(nx=25)
         >>> walk = family.systems()
         >>> system = next(walk)  # to be solved from family.x0
-        >>> system.A.shape, system.context
-        ((576, 576), 0.0)
+        >>> system.A.shape, system.b.shape, system.context
+        ((24, 24), (576,), 0.0)
     """
 
     def conductivity(self, x: Vector, y: Vector, t: float) -> Vector:
         """k(t)."""
         return np.full(np.broadcast_shapes(np.shape(x), np.shape(y)), diffusivity(t))
 
+    def matrix(self, step: int) -> Stencil:
+        """I - dt/2 L of a time step, on the grid of (y, x)."""
+        side, m = -self._scale(step), self.nx - 1
+        return Stencil((m, m), 1 - 4 * side, side, side, side, side)
+
     def solve(self, step: int, b: Vector) -> Vector:
         """By a fast sine transform."""
         m = self.nx - 1
         squared = np.sin(np.arange(1, self.nx) * math.pi / (2 * self.nx)) ** 2
-        scale = self.dt / 2 * diffusivity((step + 0.5) * self.dt) * self.nx**2
-        eigenvalues = 1 + 4 * scale * (squared + squared[:, None])
+        eigenvalues = 1 + 4 * self._scale(step) * (squared + squared[:, None])
         transformed: Any = dstn(b.reshape(m, m), type=1)
         u: Any = idstn(transformed / eigenvalues, type=1)
         return u.ravel()
+
+    def _scale(self, step: int) -> float:
+        return self.dt / 2 * diffusivity((step + 0.5) * self.dt) * self.nx**2
 
 
 @dataclass(frozen=True)
@@ -183,7 +186,7 @@ class VariableHeat(HeatEquation):
 
     def solve(self, step: int, b: Vector) -> Vector:
         """By a sparse factorisation."""
-        return splu(self.matrix(step).tocsc()).solve(b)
+        return splu(self.matrix(step).tocsr().tocsc()).solve(b)
 
 
 def diffusivity(t: float) -> float:
