@@ -1,1 +1,36 @@
 """Bandits: arms chosen over a sequence of problems from what each cost."""
+
+from .cheb_cb import ChebCB
+from .choice import Choice
+from .epsilon_greedy import EpsilonGreedy
+from .fixed import Fixed
+from .gp_thompson import GPThompson
+from .hindsight import Hindsight, Regret, best_fixed, regret
+from .policies import PolicyClass, YoungPolicy, lanczos_young, young_policies
+from .thompson import ThompsonSampling
+from .tsallis_inf import IMPORTANCE_WEIGHTED, REDUCED_VARIANCE, Estimator, TsallisINF
+from .tsallis_inf_cb import TsallisINFCB
+from .ucb1 import UCB1
+
+__all__ = [
+    "IMPORTANCE_WEIGHTED",
+    "REDUCED_VARIANCE",
+    "UCB1",
+    "ChebCB",
+    "Choice",
+    "EpsilonGreedy",
+    "Estimator",
+    "Fixed",
+    "GPThompson",
+    "Hindsight",
+    "PolicyClass",
+    "Regret",
+    "ThompsonSampling",
+    "TsallisINF",
+    "TsallisINFCB",
+    "YoungPolicy",
+    "best_fixed",
+    "lanczos_young",
+    "regret",
+    "young_policies",
+]

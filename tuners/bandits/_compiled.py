@@ -1,0 +1,27 @@
+"""Compiling the bandits' loops: numba where it is installed, NumPy otherwise."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+def compiled(function: Function) -> Function:
+    """The function compiled at its first call, or as it is where numba is missing.
+
+    One source serves both, so both draw the same arms. Only the modules of kernels import this,
+    and bandits import those when they are built: ``import ritard.tuners`` stays light.
+    """
+    try:
+        import numba
+    except ImportError:
+        warnings.warn(
+            'bandits run in NumPy, about 20 times slower: pip install "ritard[solvers]"',
+            RuntimeWarning,
+            stacklevel=2,
+        )
+        return function
+    return numba.njit(cache=True, error_model="numpy", nogil=True)(function)

@@ -1,0 +1,155 @@
+"""What the bandits share: arms, a seeded draw, costs made safe, state as plain values."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...schedules._checks import number, plain
+from ._costs import Costs
+from .choice import Choice, check_choice
+
+Array = NDArray[np.float64]
+Seed = int | Sequence[int]
+
+
+class Learner(ABC):
+    """A bandit: a subclass says how to draw and how to learn, and names its arrays.
+
+    Args:
+        arms: At least one; numbers, names, callables, anything.
+        seed: Of the draws: an int >= 0, or several.
+        cost_min: Least possible cost: 1 for the iterations of a solve that starts anew, 0 for
+            seconds.
+    """
+
+    ARRAYS: ClassVar[tuple[str, ...]] = ()
+    """Attributes that hold what was learned: float64 arrays of fixed shapes."""
+
+    def __init__(self, arms: Sequence[Any], seed: Seed, cost_min: float = 0.0) -> None:
+        self.arms = checked_arms(arms)
+        self._rng = np.random.default_rng(seed)
+        self._costs = Costs(cost_min)
+
+    @abstractmethod
+    def _draw(self, context: float | None) -> tuple[int, float, tuple[float, ...]]:
+        """An arm, its probability, and the baselines of the round."""
+
+    @abstractmethod
+    def _learn(self, choice: Choice, excess: float) -> None:
+        """Learn from a cost above the least, which ``_costs`` has counted already."""
+
+    def ask(self, context: float | None = None) -> Choice:
+        """Draw an arm."""
+        arm, probability, baselines = self._draw(context)
+        return Choice(self.arms[arm], arm, probability, context, baselines)
+
+    def tell(self, choice: Choice, cost: float) -> None:
+        """Report what a choice cost; NaN and infinity count as the worst cost seen.
+
+        Raises:
+            TypeError: ``choice`` is not a Choice, or ``cost`` no number.
+            ValueError: a choice of another bandit.
+        """
+        check_choice(choice, len(self.arms))
+        excess = self._costs.add(cost)
+        if excess is not None:
+            self._learn(choice, excess)
+
+    def settings(self) -> dict[str, Any]:
+        """What a saved state must agree with, as plain values."""
+        return {
+            "kind": type(self).__name__,
+            "arms": [label(arm) for arm in self.arms],
+            "cost_min": self._costs.cost_min,
+        }
+
+    def state_dict(self) -> dict[str, Any]:
+        """Plain values: JSON, and loads under ``torch.load(weights_only=True)``."""
+        return {
+            "settings": self.settings(),
+            "rng": self._rng.bit_generator.state,
+            "costs": self._costs.state_dict(),
+            "arrays": {name: getattr(self, name).tolist() for name in self.ARRAYS},
+        }
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Go on from a saved state, with the same choices bit for bit.
+
+        Raises:
+            ValueError: the state of another kind of bandit, of other arms or settings.
+        """
+        check_keys(type(self).__name__, state_dict, Learner.state_dict(self))
+        check_settings(state_dict["settings"], self.settings())
+        arrays = {
+            name: fitting(name, state_dict["arrays"].get(name), getattr(self, name))
+            for name in self.ARRAYS
+        }
+        self._rng.bit_generator.state = state_dict["rng"]  # NumPy refuses another generator's
+        self._costs.load_state_dict(state_dict["costs"])
+        for name, found in arrays.items():
+            getattr(self, name)[...] = found
+
+
+def checked_arms(arms: Sequence[Any]) -> tuple[Any, ...]:
+    """The arms as a tuple, NumPy numbers as Python's.
+
+    Raises:
+        TypeError: not a sequence.
+        ValueError: no arms.
+    """
+    if isinstance(arms, str) or not hasattr(arms, "__iter__"):
+        raise TypeError(f"arms={arms!r}: expected a list of arms")
+    found = tuple(plain(arm) for arm in arms)
+    if not found:
+        raise ValueError(f"arms={arms!r}: expected at least one")
+    return found
+
+
+def scalar_context(context: Any) -> float:
+    """A finite number, or raise TypeError or ValueError."""
+    if type(context) is float and -1e308 < context < 1e308:
+        return context
+    if context is None:
+        raise TypeError("context=None: this tuner needs a number at every ask(context)")
+    return float(number("context", context))
+
+
+def label(arm: Any) -> Any:
+    """How an arm is named in a state: itself if a number or a text, else its name or settings."""
+    if isinstance(arm, int | float | str):
+        return arm
+    return getattr(arm, "__name__", None) or repr(arm)
+
+
+def check_keys(kind: str, found: Any, here: dict[str, Any]) -> None:
+    """ValueError where a saved state lacks what the state of ``kind`` holds."""
+    if not isinstance(found, dict) or found.keys() != here.keys():
+        held = sorted(found) if isinstance(found, dict) else type(found).__name__
+        raise ValueError(f"state_dict: not of a {kind}, it holds {held}")
+
+
+def check_settings(found: dict[str, Any], here: dict[str, Any]) -> None:
+    """ValueError naming the first setting in which a saved state differs."""
+    for key in [*here, *found]:
+        if found.get(key) != here.get(key):
+            raise ValueError(
+                f"state_dict: saved with {key}={found.get(key)!r}, this tuner has {here.get(key)!r}"
+            )
+
+
+def fitting(name: str, values: Any, like: Array) -> Array:
+    """``values`` as an array of the shape of ``like``; ValueError where they do not fit."""
+    try:
+        found = np.array(values, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"state_dict: {name} does not hold numbers") from error
+    if found.shape != like.shape or not np.isfinite(found).all():
+        raise ValueError(
+            f"state_dict: {name} of shape {found.shape}; expected {like.shape}, finite"
+        )
+    return found

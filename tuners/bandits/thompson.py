@@ -1,0 +1,29 @@
+"""Thompson sampling with Gaussian means."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ._means import Means
+
+
+class ThompsonSampling(Means):
+    """Each arm's mean cost is drawn from its posterior; the arm of the least draw is played.
+
+    The posterior of arm i is normal with its mean cost and variance v_i / n_i, v_i the variance
+    of its costs, or of all costs where it has two or fewer; each arm is played once first. The
+    probability of a choice is not known in closed form and is given as 1.
+
+    Args:
+        arms: What can be chosen.
+        seed: Of the draws.
+        cost_min: Least possible cost.
+
+    Source: Thompson (1933); Agrawal & Goyal (2017), J. ACM 64(5), for the normal prior.
+    """
+
+    def _draw(self, context: float | None) -> tuple[int, float, tuple[float, ...]]:
+        noise = self._rng.standard_normal(len(self.arms))
+        n = np.maximum(self._n, 1.0)
+        v = self._squares.sum() / max(n.sum() - len(n), 1.0)
+        return self._least(self._mean + np.sqrt(v / n) * noise)

@@ -1,0 +1,27 @@
+"""UCB1, for costs: the arm whose mean might be least."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from ._means import Means
+
+
+class UCB1(Means):
+    """The arm of least mean / K - sqrt(2 ln t / n), K the largest cost above the least so far.
+
+    Each arm is played once first; nothing is drawn. Untold asks give the same arm again.
+
+    Args:
+        arms: What can be chosen.
+        seed: Not used; taken so that all bandits are made alike.
+        cost_min: Least possible cost.
+
+    Source: Auer, Cesa-Bianchi & Fischer (2002), Machine Learning 47, fig. 1.
+    """
+
+    def _draw(self, context: float | None) -> tuple[int, float, tuple[float, ...]]:
+        t, K = max(self._costs.count, 1), self._costs.worst or 1.0
+        return self._least(self._mean / K - np.sqrt(2.0 * math.log(t) / np.maximum(self._n, 1.0)))
