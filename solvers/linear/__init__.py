@@ -5,6 +5,7 @@ first solve, and without numba SuperLU's triangles take their place.
 """
 
 from .adaptive import Adaptive
+from .counts import count_sor
 from .preconditioner import ssor_preconditioner
 from .scipy_style import sor, ssor, ssor_cg
 from .solution import Solution
@@ -19,6 +20,7 @@ __all__ = [
     "Splitting",
     "Stencil",
     "convergence_rate",
+    "count_sor",
     "jacobi_radius",
     "optimal_omega",
     "optimal_omega_cg",

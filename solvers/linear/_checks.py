@@ -58,11 +58,13 @@ def diagonal(csr: Any) -> Array:
     return d
 
 
-def apart(d: Array, beside: Array) -> None:
+def apart(d: Array, beside: Array, where: str = "row") -> None:
     """Refuse a diagonal with an entry that is zero, or tiny beside what its row holds."""
     for row in np.flatnonzero(np.abs(d) <= EPSILON * beside):
         what = "zero" if d[row] == 0 else f"tiny ({d[row]:.3g})"
-        raise ValueError(f"A: the diagonal entry of row {row} is {what}; relaxation divides by it")
+        raise ValueError(
+            f"A: the diagonal entry of {where} {row} is {what}; relaxation divides by it"
+        )
 
 
 def vector(name: str, value: Any, order: int, dtype: Any) -> Array:

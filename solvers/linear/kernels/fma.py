@@ -9,17 +9,21 @@ is as fast as with ``fastmath`` and every count is reproducible.
 
 from __future__ import annotations
 
-from numba.core import types
+from llvmlite import ir
+from numba.core import cgutils, types
 from numba.extending import intrinsic
 
 
 @intrinsic
 def fma(typingctx, a, b, c):
-    """A b + c of float64, rounded once."""
-    del typingctx, a, b, c
+    """A b + c, rounded once; of float64 numbers, or of ``vectors.Vector``."""
+    del typingctx, b, c
+    kind = types.float64 if isinstance(a, types.Number) else a
 
     def codegen(context, builder, signature, args):
-        del context, signature
-        return builder.fma(*args)
+        value = args[0].type
+        name = "llvm.fma.f64" if kind == types.float64 else f"llvm.fma.v{value.count}f64"
+        function = ir.FunctionType(value, [value] * 3)
+        return builder.call(cgutils.get_or_insert_function(builder.module, function, name), args)
 
-    return types.float64(types.float64, types.float64, types.float64), codegen
+    return kind(kind, kind, kind), codegen
