@@ -9,7 +9,9 @@ from typing import Any
 import numpy as np
 from matplotlib import rc_context
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogFormatter
 
 from ..schedules import ClosedForm, Cosine, GradNorms, Linear, Schedule, Tabulated
 from ..schedules._atomic import atomic_path
@@ -21,6 +23,19 @@ POINTS = 2001
 """Points of a curve; of more norms than these, the range is drawn in as many bins."""
 
 _STYLE: Any = {"font.size": 12, "axes.grid": True, "grid.alpha": 0.3, "savefig.dpi": 120}
+
+
+class _PlainLog(LogFormatter):
+    """Labels where matplotlib puts them on a log axis, but 0.1 instead of 1e-01."""
+
+    def __call__(self, x: float, pos: int | None = None) -> str:
+        return f"{x:g}" if super().__call__(x, pos) else ""
+
+
+def plain_log(axis: Axis) -> None:
+    """Such labels on an axis."""
+    axis.set_major_formatter(_PlainLog())
+    axis.set_minor_formatter(_PlainLog())
 
 
 def save_refinement(
@@ -58,6 +73,7 @@ def draw_norms(norms: GradNorms, smoothing: float, ax: Axes) -> None:
     ax.plot(x[keep], smooth[keep] * median, color=BLUE, linewidth=2, label="filtered")
     ax.set(xlabel="progress of the run (%)", ylabel=f"{norms.norm} norm of the gradient")
     ax.set(yscale="log", xlim=(0, 100))
+    plain_log(ax.yaxis)
     ax.legend(frameon=False)
 
 

@@ -78,6 +78,20 @@ def test_at_length_keeps_the_ends() -> None:
     assert norms.at_length(3).tolist() == [1, 2, 3]
 
 
+def test_trimming_leaves_out_entries_at_both_ends() -> None:
+    norms = GradNorms.of([9, 8, 1, 2, 7, 6], "l1", [3, 4, 5, 8, 9, 10], "AdamW", {"run": 1})
+    found = norms.trimmed()
+    assert pairs(found) == [(5, 1), (8, 2)]
+    assert (found.norm, found.optimizer, found.meta) == ("l1", "AdamW", {"run": 1})
+    assert pairs(norms.trimmed(0)) == pairs(norms)
+    assert refine(found) == refine(GradNorms.of([1, 2], "l1", [5, 8]))
+    assert len(norms) == 6
+    with pytest.raises(ValueError, match="count=3: the log has 6 entries; none would be left"):
+        norms.trimmed(3)
+    with pytest.raises(ValueError, match="count=-1: expected an int >= 0"):
+        norms.trimmed(-1)
+
+
 # ---- files ------------------------------------------------------------------------------
 
 

@@ -10,10 +10,10 @@ import numpy as np
 from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import LogFormatter
 
 from ...schedules._atomic import atomic_path
 from ...schedules.plot import PALETTE
+from ..figures import plain_log
 from .gains import GROUPS, Gain
 from .suite import NAMES, REFERENCE, Result
 
@@ -23,13 +23,6 @@ NAMED = 1.4
 
 _BESIDE: Any = {"textcoords": "offset points", "fontsize": 10}
 _STYLE: Any = {"font.size": 12, "axes.grid": True, "grid.alpha": 0.3, "savefig.dpi": 120}
-
-
-class _PlainLog(LogFormatter):
-    """0.1 instead of 1e-01."""
-
-    def __call__(self, x: float, pos: int | None = None) -> str:
-        return f"{x:g}" if super().__call__(x, pos) else ""
 
 
 def save(draw: Callable[[Axes], None], size: tuple[float, float], path: Path) -> None:
@@ -53,7 +46,7 @@ def draw_gaps(results: Sequence[Result], ax: Axes) -> None:
     ax.axvline(1, color=PALETTE[4], linewidth=1.5)
     ax.set_yticks(rows, [result.name for result in results])
     ax.set(xlabel="final training gap f - f* over that of linear decay (left is better)")
-    _plain(ax.xaxis)
+    plain_log(ax.xaxis)
     ax.legend(frameon=False, loc="upper center", bbox_to_anchor=(0.5, -0.09), ncols=6)
 
 
@@ -75,16 +68,11 @@ def draw_gains(gains: Sequence[Gain], ax: Axes) -> None:
         xlabel="predicted gain, from the gradient norms of one linear run",
         ylabel="measured gain: linear's metric / refined's",
     )
-    _plain(ax.xaxis)
-    _plain(ax.yaxis)
+    plain_log(ax.xaxis)
+    plain_log(ax.yaxis)
     ax.legend(frameon=False, loc="upper left")
 
 
 def _marks(i: int) -> Any:
     """The i-th kind of mark of a picture."""
     return {"color": PALETTE[i], "marker": MARKERS[i], "markersize": 8, "linestyle": "none"}
-
-
-def _plain(axis: Any) -> None:
-    axis.set_major_formatter(_PlainLog())
-    axis.set_minor_formatter(_PlainLog())

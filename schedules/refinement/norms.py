@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -96,6 +96,23 @@ class GradNorms:
         if len(found) == T:
             return found
         return np.interp(np.linspace(0, 1, T), np.linspace(0, 1, len(found)), found)
+
+    def trimmed(self, count: int = 2) -> GradNorms:
+        """The log without its first and last ``count`` entries, where a run's ends are odd.
+
+        The authors of arXiv:2310.07831 drop two at each end; nothing here does so by itself.
+
+        Raises:
+            ValueError: nothing would be left.
+
+        Example:
+            >>> GradNorms.of([90, 4, 2, 1, 7]).trimmed(1).norms.tolist()
+            [4.0, 2.0, 1.0]
+        """
+        inside = slice(whole("count", count), len(self) - count)
+        if 2 * count >= len(self):
+            raise ValueError(f"count={count}: the log has {len(self)} entries; none would be left")
+        return replace(self, steps=self.steps[inside], norms=self.norms[inside])
 
     def save(self, path: str | Path) -> None:
         """Write the log whole: JSON Lines, or NPZ where the name ends in ``.npz``."""
