@@ -108,7 +108,7 @@ class Discrete(VariancePreserving):
     def time_at(self, lam: Scalar) -> Scalar:
         """The index of a lambda of the table's range; ValueError outside it."""
         lambdas, place = self._lambdas, float(lam)
-        slack = 1e-9 * (lambdas[0] - lambdas[-1])  # rounding of another schedule's lambdas
+        slack = 1e-6 * (lambdas[0] - lambdas[-1])  # lambdas may come from float32 sigmas
         if not (lambdas[-1] - slack <= place <= lambdas[0] + slack):
             raise ValueError(
                 f"lambda={place:g}: expected a number in the table's range "
