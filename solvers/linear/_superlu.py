@@ -24,8 +24,8 @@ class SuperLU:
     """
 
     def __init__(self, matrix: Any) -> None:
-        self.matrix = matrix
-        self.diagonal: Array = matrix.diagonal()
+        self.matrix = matrix.astype(np.result_type(matrix.dtype, np.float64), copy=False)
+        self.diagonal: Array = self.matrix.diagonal()
         self._factors: dict[tuple[bool, float], Any] = {}
 
     def shifted(self, c: float) -> SuperLU:
@@ -38,11 +38,11 @@ class SuperLU:
 
     def lower(self, r: Array, omega: float) -> Array:
         """The solution of (D/omega + L) x = r."""
-        return self._factor(False, omega).solve(r)
+        return self._solve(False, r, omega)
 
     def upper(self, r: Array, omega: float) -> Array:
         """The solution of (D/omega + U) x = r."""
-        return self._factor(True, omega).solve(r)
+        return self._solve(True, r, omega)
 
     def precondition(self, r: Array, omega: float) -> Array:
         """The solution of M x = r, M = omega/(2 - omega) (D/omega + L) D^-1 (D/omega + U)."""
@@ -59,6 +59,13 @@ class SuperLU:
     def cg(self, b: Array, x: Array, stop: Stop) -> Run:
         """Solve by conjugate gradients."""
         return _plain.conjugate(self.matvec, np.copy, b, x, stop)
+
+    def _solve(self, is_upper: bool, r: Array, omega: float) -> Array:
+        dtype = np.result_type(self.matrix.dtype, r.dtype)
+        if dtype == self.matrix.dtype:
+            return self._factor(is_upper, omega).solve(r.astype(dtype, copy=False))
+        factor = self._factor(is_upper, omega)  # SuperLU has one dtype: real A, complex r
+        return factor.solve(r.real.copy()) + 1j * factor.solve(r.imag.copy())
 
     def _factor(self, is_upper: bool, omega: float) -> Any:
         key = (is_upper, omega)

@@ -43,6 +43,7 @@ def split(indptr, indices, data, diagonal, ptr, col):
 def rows_of(indptr: Array, indices: Array, data: Array, diagonal: Array) -> Rows:
     """The layout of a canonical CSR matrix."""
     n = len(diagonal)
+    diagonal = diagonal.astype(np.float64)  # float32 entries are divided in float64
     size = np.uint32 if max(len(data), 2 * n + 3) < 2**32 else np.uint64
     ptr, col = np.zeros(2 * n + 3, size), np.zeros(len(data), size)
     sub, sup, val, q = split(indptr, indices, data, diagonal, ptr, col)
