@@ -1,0 +1,103 @@
+"""A sequence under way: its records, its tuner, its checkpoint."""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...solvers.linear import Solution
+from ._checkpoint import Checkpoint
+from .choice import Choice
+from .report import COLUMNS, SequenceReport
+
+
+class Progress:
+    """What has been solved, and where it is saved.
+
+    Args:
+        tuner: Asked and told.
+        settings: What a checkpoint must agree with, as plain values.
+        path: The checkpoint's file, or None.
+        every: Seconds between two checkpoints.
+    """
+
+    def __init__(
+        self, tuner: Any, settings: dict[str, Any], path: str | Path | None, every: float
+    ) -> None:
+        self._tuner, self._path, self._every = tuner, path, every
+        self._meta: dict[str, Any] = json.loads(json.dumps(settings))
+        self._columns: dict[str, list[Any]] = {name: [] for name in COLUMNS}
+        self._tuning, self._saved = 0.0, time.monotonic()
+        self._pending: Choice | None = None
+        self.x: NDArray[Any] | None = None
+        if path is not None and Path(path).exists():
+            self._resume(Checkpoint.load(path, self._meta))
+
+    def __len__(self) -> int:
+        """Systems solved."""
+        return len(self._columns["arms"])
+
+    def _resume(self, found: Checkpoint) -> None:
+        self._tuner.load_state_dict(found.tuner)
+        self.x, self._tuning = found.x, found.report.tuning_seconds
+        self._columns = {name: a.tolist() for name, a in found.report.columns().items()}
+        if found.pending is not None:
+            value, arm, probability, context, baselines = found.pending
+            value = self._tuner.arms[arm] if value is None else value
+            self._pending = Choice(value, arm, probability, context, tuple(baselines))
+
+    def ask(self, context: float | None) -> Choice:
+        """The tuner's choice; after an interrupted solve the one that was made for it."""
+        if self._pending is None:
+            start = time.perf_counter()
+            self._pending = self._tuner.ask(context)
+            self._tuning += time.perf_counter() - start
+        return self._pending
+
+    def tell(self, choice: Choice, solution: Solution, cost: float, seconds: float) -> None:
+        """Tell the tuner, and record the solve."""
+        start = time.perf_counter()
+        self._tuner.tell(choice, cost)
+        self._pending = None
+        row = {
+            "arms": choice.arm,
+            "omegas": solution.omega,
+            "contexts": math.nan if choice.context is None else choice.context,
+            "iterations": solution.iterations,
+            "costs": cost,
+            "seconds": seconds,
+            "converged": solution.converged,
+        }
+        for name, value in row.items():
+            self._columns[name].append(value)
+        self._tuning += time.perf_counter() - start
+
+    def report(self) -> SequenceReport:
+        """What has been solved so far."""
+        arrays = {name: np.array(self._columns[name], dtype) for name, dtype in COLUMNS.items()}
+        return SequenceReport(**arrays, tuning_seconds=self._tuning, meta=self._meta)
+
+    def save_when_due(self) -> None:
+        """Write the checkpoint if the last one is old enough."""
+        if self._path is not None and time.monotonic() - self._saved >= self._every:
+            self.save()
+
+    def save(self) -> None:
+        """Write the checkpoint, if there is to be one."""
+        if self._path is not None:
+            state = self._tuner.state_dict()
+            Checkpoint(self.report(), self.x, state, self._plain_pending()).save(self._path)
+            self._saved = time.monotonic()
+
+    def _plain_pending(self) -> list[Any] | None:
+        if self._pending is None:
+            return None
+        value, *rest = self._pending
+        # What JSON cannot hold is the value of an arm, and found again there.
+        return [value if isinstance(value, int | float | str | dict) else None, *rest]

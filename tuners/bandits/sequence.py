@@ -1,0 +1,184 @@
+"""Solving a stream of systems while learning omega."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...schedules._checks import number, whole
+from ...solvers.linear import Solution, Splitting, solve
+from ._progress import Progress
+from ._stream import Stream
+from .choice import Choice
+from .report import SequenceReport
+
+Vector = NDArray[Any]
+Cost = Literal["iterations", "seconds"] | Callable[[Solution, float], float]
+Solver = Callable[[Any, Vector, Any, "Vector | None"], Solution]
+
+
+class SequenceError(RuntimeError):
+    """A sequence ended before its end.
+
+    Attributes:
+        report: What was solved before, which the checkpoint holds as well.
+    """
+
+    def __init__(self, message: str, report: SequenceReport) -> None:
+        super().__init__(message)
+        self.report = report
+
+
+def tune_sequence(
+    systems: Iterable[Any],
+    tuner: Any,
+    *,
+    method: str | Solver = "sor",
+    rtol: float = 1e-5,
+    atol: float = 0.0,
+    relative_to: Literal["b", "r0"] = "b",
+    maxiter: int | None = None,
+    warm_start: bool = False,
+    cost: Cost = "iterations",
+    fallback: Callable[[Any, Vector], Vector] | None = None,
+    checkpoint: str | Path | None = None,
+    checkpoint_every: float = 10.0,
+    progress: Callable[[int, Choice, Solution], None] | None = None,
+) -> SequenceReport:
+    """Solve one system after the other, each with the omega that the tuner chooses.
+
+    For each: ``choice = tuner.ask(context)``, solve with ``omega=choice.value``,
+    ``tuner.tell(choice, cost)``. A solve that fails is a cost, not an error: ``maxiter``
+    iterations, or infinity (the worst seen) where maxiter is not given or the cost is another.
+
+    Args:
+        systems: Yields (A, b) or (A, b, context); read as it comes, never stored. What has
+            ``systems(start, x)``, as the families of ``ritard.solvers.linear.gallery``, is started
+            where the checkpoint ends, any other iterable is passed over up to there. A generator
+            receives each solution by ``send``, or None where there is no usable one.
+        tuner: A bandit of this package, or what has its four methods and gives a ``Choice``.
+        method: "sor", "ssor", "ssor_cg", or a function (A, b, value, x0) -> Solution, for
+            choices that are not omega.
+        rtol: As of ``ritard.solvers.linear.solve``; so are the next three.
+        atol: Absolute tolerance.
+        relative_to: What rtol refers to, "b" or "r0".
+        maxiter: Most iterations; also what a failed solve costs.
+        warm_start: Start each solve from the solution before it, the first from ``systems.x0``
+            if there is one; sizes must then be equal. Otherwise all start from zero, and sizes
+            may change.
+        cost: "iterations", "seconds", or a function (Solution, seconds) -> cost of a solve that
+            converged.
+        fallback: (A, b) -> x, called where a solve failed, for instance
+            ``scipy.sparse.linalg.spsolve``; without it the unfinished solution stands.
+        checkpoint: A file. If it exists, the run goes on from it, with the same choices as if it
+            had never stopped (unless the cost is a time). It is written every
+            ``checkpoint_every`` seconds, at the end, and before an error is raised.
+        checkpoint_every: Seconds, >= 0; 0 writes after every system.
+        progress: Called with the number of systems solved, the choice and the solution.
+
+    Returns:
+        The report of all systems, those before the checkpoint included.
+
+    Raises:
+        TypeError, ValueError: bad settings, or a checkpoint of another run; nothing was solved.
+        SequenceError: the stream raised, or gave a system that cannot be solved.
+
+    Example:
+        >>> import numpy as np
+        >>> from ritard.solvers.linear import Stencil
+        >>> from ritard.tuners.bandits import TsallisINF
+        >>> A, tuner = Stencil.laplacian(10, 10), TsallisINF(arms=(1.0, 1.5, 1.9), seed=0)
+        >>> report = tune_sequence([(A, np.ones(100))] * 50, tuner)
+        >>> len(report), bool(report.converged.all())
+        (50, True)
+
+    Source: Khodak et al. (2024), arXiv:2310.02246.
+    """
+    limits = {"rtol": rtol, "atol": atol, "relative_to": relative_to, "maxiter": maxiter}
+    solver = method if callable(method) else _relaxation(method, limits)
+    price = _price(cost, maxiter)
+    settings = {
+        "method": _name(method), **limits, "warm_start": warm_start, "cost": _name(cost),
+        "tuner": tuner.settings() if hasattr(tuner, "settings") else type(tuner).__name__,
+    }  # fmt: skip
+    every = number("checkpoint_every", checkpoint_every, low=0)
+    run = Progress(tuner, settings, checkpoint, every)
+    stream = Stream(systems, len(run), run.x)
+    start = run.x if len(run) else getattr(systems, "x0", None)
+    try:
+        while (system := stream.next(run.x)) is not None:
+            A, b, context = system
+            x0 = _start(start, b) if warm_start else None
+            choice = run.ask(context)
+            began = time.perf_counter()
+            solution = solver(A, b, choice.value, x0)
+            seconds = time.perf_counter() - began
+            run.tell(choice, solution, price(solution, seconds), seconds)
+            run.x = start = _usable(solution, fallback, A, b)
+            run.save_when_due()
+            if progress is not None:
+                progress(len(run), choice, solution)
+    except Exception as error:
+        run.save()
+        kept = f"; saved in {checkpoint}" if checkpoint is not None else ""
+        raise SequenceError(
+            f"system {len(run)}: {type(error).__name__}: {error} ({len(run)} solved before{kept})",
+            run.report(),
+        ) from error
+    except BaseException:  # Ctrl-C
+        run.save()
+        raise
+    run.save()
+    return run.report()
+
+
+def _relaxation(method: Any, limits: dict[str, Any]) -> Solver:
+    """A solver by relaxation; of a matrix that comes again the preparation is kept."""
+    solve(np.eye(1), np.zeros((1, 0)), method, **limits)  # solves nothing, refuses bad settings
+    last: list[Any] = [None, None]
+
+    def run(A: Any, b: Vector, omega: Any, x0: Vector | None) -> Solution:
+        if last[0] is not A:
+            last[:] = A, Splitting.of(A)
+        return solve(last[1], b, method, omega, x0=x0, **limits)
+
+    return run
+
+
+def _price(cost: Any, maxiter: int | None) -> Callable[[Solution, float], float]:
+    """What a solve costs, failed or not."""
+    if cost == "iterations":
+        cap = math.inf if maxiter is None else float(whole("maxiter", maxiter))
+        return lambda solution, seconds: float(solution.iterations) if solution.converged else cap
+    if cost == "seconds":
+        return lambda solution, seconds: seconds if solution.converged else math.inf
+    if not callable(cost):
+        raise ValueError(f"cost={cost!r}: expected 'iterations', 'seconds' or a function")
+    return lambda solution, seconds: cost(solution, seconds) if solution.converged else math.inf
+
+
+def _name(choice: Any) -> str:
+    return choice if isinstance(choice, str) else getattr(choice, "__name__", repr(choice))
+
+
+def _start(x: Vector | None, b: Vector) -> Vector | None:
+    if x is not None and x.shape != b.shape:
+        raise ValueError(
+            f"b of shape {b.shape} after a solution of shape {x.shape}: a warm start needs equal "
+            "sizes (warm_start=False allows them to change)"
+        )
+    return x
+
+
+def _usable(
+    solution: Solution, fallback: Callable[[Any, Vector], Vector] | None, A: Any, b: Vector
+) -> Vector | None:
+    """The solution to go on from; None where it is not finite."""
+    x = solution.x if solution.converged or fallback is None else np.asarray(fallback(A, b))
+    return x if np.isfinite(x).all() else None
