@@ -71,8 +71,8 @@ class ScheduleCallback(Callback):
         budget = self.total_steps or _horizon(trainer, pl_module)
         for candidate in chosen.values():
             checked_drives(candidate, self.schedule, budget)
-        for i, found in chosen.items():
-            scheduler = ScheduleLR(found, self.schedule, budget)
+        schedulers = {i: self._scheduler(trainer, found, budget) for i, found in chosen.items()}
+        for i, scheduler in schedulers.items():
             trainer.strategy.lr_scheduler_configs.append(_config(trainer, scheduler, i))
 
     def on_train_start(self, trainer: Any, pl_module: Any) -> None:
@@ -93,6 +93,11 @@ class ScheduleCallback(Callback):
         for scheduler in self._schedulers(trainer):
             if scheduler.budget.unit == "seconds":
                 scheduler.position = trainer.strategy.broadcast(scheduler.elapsed)
+
+    def _scheduler(self, trainer: Any, optimizer: Optimizer, budget: Budget) -> ScheduleLR:
+        """What drives an optimizer."""
+        del trainer
+        return ScheduleLR(optimizer, self.schedule, budget)
 
     def _schedulers(self, trainer: Any) -> list[ScheduleLR]:
         chosen = {id(optimizer) for optimizer in self._chosen(trainer.optimizers).values()}

@@ -304,7 +304,7 @@ def test_an_optimizer_that_is_not_there_is_a_clear_error(path: Path, index: int)
 
 
 def test_hybrid_sharding_is_a_clear_error(path: Path) -> None:
-    from ritard.schedules.refinement.lightning import _group
+    from ritard.schedules.refinement.lightning import sharding_group
     from torch.distributed.fsdp import ShardingStrategy
 
     class Strategy:
@@ -314,7 +314,7 @@ def test_hybrid_sharding_is_a_clear_error(path: Path) -> None:
         strategy = Strategy()
 
     with pytest.raises(ValueError, match="sharding_strategy=HYBRID_SHARD: expected FULL_SHARD"):
-        _group(Trainer())
+        sharding_group(Trainer())
 
 
 @pytest.mark.parametrize(

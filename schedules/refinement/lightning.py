@@ -67,7 +67,7 @@ class GradNormCallback(Callback):
             # Added to a run in progress; with several optimizers global_step counts them all.
             self._updates = trainer.global_step if len(found) == 1 else 0
         path = self.path if trainer.is_global_zero else None
-        self._group = _group(trainer)
+        self._group = sharding_group(trainer)
         source = found[self.optimizer]
         self._recorder = GradNormRecorder(source, self.norm, path, group=self._group)
 
@@ -79,8 +79,8 @@ class GradNormCallback(Callback):
         assert self._updates is not None
         # A training step that returned None left no gradients. A shard may be empty, but its
         # process must take part.
-        if self._group is not None or _has_gradients(optimizer):
-            self._recorder.record(self._updates, _scaler_still_in(trainer, optimizer))
+        if self._group is not None or has_gradients(optimizer):
+            self._recorder.record(self._updates, scaler_still_in(trainer, optimizer))
         self._updates += 1
 
     def on_train_end(self, trainer: Any, pl_module: Any) -> None:
@@ -120,18 +120,19 @@ class GradNormCallback(Callback):
             )
 
 
-def _has_gradients(optimizer: Optimizer) -> bool:
+def has_gradients(optimizer: Optimizer) -> bool:
+    """Whether any parameter has one: a training step that returned None leaves none."""
     return any(p.grad is not None for group in optimizer.param_groups for p in group["params"])
 
 
-def _scaler_still_in(trainer: Any, optimizer: Optimizer) -> Any:
+def scaler_still_in(trainer: Any, optimizer: Optimizer) -> Any:
     """The scaler that Lightning has not divided out: fused optimizers do so themselves."""
     if not getattr(optimizer, "_step_supports_amp_scaling", False):
         return None
     return getattr(trainer.precision_plugin, "scaler", None)
 
 
-def _group(trainer: Any) -> Any:
+def sharding_group(trainer: Any) -> Any:
     """The processes that share plain gradients among them: those of FSDPStrategy."""
     sharding = getattr(trainer.strategy, "sharding_strategy", None)
     if sharding is None:
