@@ -34,7 +34,7 @@ class Image:
         self._skipped = [(tensor, _version(tensor)) for tensor in skip]
         parts = [local(tensor) for tensor in self._live]
         self._copies = room.reserve(parts)
-        self.nbytes = sum(copy.nbytes for copy in self._copies)
+        self.nbytes = sum(c.nbytes for c in self._copies if c.layout == torch.strided)
         _copy(parts, self._copies)
 
     def put_back(self) -> None:
@@ -63,7 +63,7 @@ class Image:
 def local(tensor: Tensor) -> Tensor:
     """The part of a tensor that this process holds, every element of memory once."""
     to_local: Any = getattr(tensor, "to_local", None)
-    part: Tensor = tensor.detach() if to_local is None else to_local().detach()
+    part: Tensor = tensor if to_local is None else to_local()
     if part.layout == torch.strided:
         for d, stride in enumerate(part.stride()):
             if stride == 0 and part.shape[d] > 1:  # expanded: it cannot be written as a whole

@@ -26,7 +26,8 @@ class Chunk:
     """A piece of memory that is given out from front to back."""
 
     def __init__(self, memory: Tensor, place: Place) -> None:
-        self.memory, self.place, self.used = memory, place, 0
+        self.memory, self.used = memory, 0
+        self.place: Place = place
 
     def take(self, like: Tensor) -> Tensor | None:
         """Room for a tensor with its strides, or None when too little is left."""

@@ -113,7 +113,7 @@ class Snapshot:
 
     @property
     def nbytes(self) -> int:
-        """Bytes of the tensors held."""
+        """Bytes of the (dense) tensors held."""
         return self._held.image.nbytes
 
     @property
