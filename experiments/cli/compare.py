@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
 def compare(
     schedules: Annotated[
-        str, typer.Option(help='With commas between them: linear,rex,"uba(phi=1)".')
+        str,
+        typer.Option(help='With commas between them: linear,rex,"uba(phi=1)"; online too.'),
     ] = "linear,cosine,rex",
     task: Annotated[str, typer.Option(help="One task or several, with commas.")] = "digits",
     optimizer: Annotated[str, typer.Option(help="sgd, adamw or both, with commas.")] = "sgd",
@@ -60,7 +61,7 @@ def compare(
     from ..tasks import get_task
 
     grid = Grid(
-        schedules=read.schedules(schedules),
+        schedules=read.controls(schedules),
         tasks=tuple(get_task(name).name for name in read.words("task", task)),
         optimizers=read.words("optimizer", optimizer),
         budgets=read.numbers("budgets", budgets),
@@ -88,7 +89,7 @@ def _check(grid: Grid, reference: str, url: str | None) -> None:
     from ..compare.storage import check_storage
     from ..tasks import get_task
 
-    if reference and read.schedules(reference)[0] not in grid.schedules:
+    if reference and read.controls(reference)[0] not in grid.schedules:
         raise ValueError(
             f"reference={reference!r}: expected one of "
             + ", ".join(str(schedule) for schedule in grid.schedules)
@@ -116,7 +117,7 @@ def _run(grid: Grid, url: str, workers: Workers, folder: Path, reference: str, j
     except KeyboardInterrupt:
         typer.echo("stopped; what has finished is kept: the same command goes on", err=True)
         raise typer.Exit(130) from None
-    report = make_report(grid, outcomes, read.schedules(reference)[0] if reference else None)
+    report = make_report(grid, outcomes, read.controls(reference)[0] if reference else None)
     write_files(report, outcomes, folder)
     draw_all(report, folder)
     if json:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from ...schedules import Schedule
+    from ..rules import Control
 
 PICTURES = (".png", ".svg", ".pdf")
 """Endings of the pictures that can be written."""
@@ -22,13 +23,33 @@ def schedules(text: str) -> tuple[Schedule, ...]:
         >>> [str(s) for s in schedules("linear, uba(phi=1)")]
         ['linear', 'uba(phi=1)']
     """
-    from ...schedules._text import split
-    from .refined import parse
+    from ...schedules import Schedule
 
-    found = tuple(parse(piece.strip()) for piece in split(text, ","))
-    if not found:
+    found = controls(text)
+    known = tuple(one for one in found if isinstance(one, Schedule))
+    if len(known) < len(found):
+        rule = next(one for one in found if not isinstance(one, Schedule))
+        raise ValueError(
+            f"schedules={text!r}: {rule} reacts to the run and has no curve before it; expected "
+            "schedules (ritard compare takes both)"
+        )
+    return known
+
+
+def controls(text: str) -> tuple[Control, ...]:
+    """Schedules as :func:`schedules` reads them, and rules that react to the run.
+
+    Example:
+        >>> [str(c) for c in controls("linear, online(smoothing=0.2)")]
+        ['linear', 'online(smoothing=0.2)']
+    """
+    from ...schedules._text import split
+    from . import refined, rules
+
+    pieces = [piece.strip() for piece in split(text, ",")]
+    if not pieces:
         raise ValueError(f"schedules={text!r}: expected at least one, as linear,rex")
-    return found
+    return tuple(rules.parse(piece) or refined.parse(piece) for piece in pieces)
 
 
 def words(name: str, text: str) -> tuple[str, ...]:

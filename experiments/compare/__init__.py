@@ -9,6 +9,7 @@ read once a run, after its last update, and chooses nothing.
     report = make_report(grid, run_grid(grid, "sqlite:///runs.db"))
 """
 
+from ..rules import Online, Rule
 from .figures import draw_all, save_schedules
 from .files import to_json, write_files
 from .grid import Cell, Grid, Run, Setting
@@ -20,8 +21,10 @@ from .tables import render
 __all__ = [
     "Cell",
     "Grid",
+    "Online",
     "Outcome",
     "Report",
+    "Rule",
     "Run",
     "Score",
     "Setting",

@@ -17,6 +17,7 @@ from matplotlib.ticker import LogFormatter
 from ...schedules import Schedule, plot_schedules
 from ...schedules._atomic import atomic_path
 from ...schedules.plot import line_style
+from ..rules import Control
 from ..tasks import get_task
 from .grid import Setting, percent, updates
 from .report import Report, Score
@@ -24,6 +25,8 @@ from .report import Report, Score
 MARKERS = "osD^vPX*"
 WIDE = 4
 """Metrics that differ by more than this factor are drawn on a log axis."""
+SHORT = 14
+"""Labels of so many letters fit four to a row under a picture."""
 _STYLE: Any = {"font.size": 12, "axes.grid": True, "grid.alpha": 0.3, "savefig.dpi": 120}
 
 
@@ -39,7 +42,8 @@ def draw_all(report: Report, folder: Path) -> None:
     settings, budgets = report.grid.settings, report.grid.budgets
     ends = sorted({min(budgets), max(budgets)})
     steps = max(updates(task, max(budgets)) for task in report.grid.tasks)
-    save_schedules(report.grid.schedules, steps, folder / "schedules.png")
+    if any(isinstance(schedule, Schedule) for schedule in report.grid.schedules):
+        save_schedules(report.grid.schedules, steps, folder / "schedules.png")
     losses = [partial(draw_losses, report, s, b) for s in settings for b in ends]
     _save(folder / "losses.png", losses, columns=len(ends))
     _save(folder / "budgets.png", [partial(draw_budgets, report, s) for s in settings])
@@ -47,7 +51,7 @@ def draw_all(report: Report, folder: Path) -> None:
     _save(folder / "rates.png", rates, columns=min(3, len(budgets)))
 
 
-def styles(schedules: Sequence[Schedule]) -> dict[Schedule, dict[str, Any]]:
+def styles(schedules: Sequence[Control]) -> dict[Control, dict[str, Any]]:
     """Colour, dashes, marker and label of each schedule, the same in every picture."""
     return {
         schedule: line_style(i) | {"marker": MARKERS[i % len(MARKERS)], "label": str(schedule)}
@@ -55,9 +59,12 @@ def styles(schedules: Sequence[Schedule]) -> dict[Schedule, dict[str, Any]]:
     }
 
 
-def draw_schedules(schedules: Sequence[Schedule], steps: int, ax: Axes) -> None:
-    """The schedules over a run of ``steps`` updates."""
-    plot_schedules(schedules, steps, ax)
+def draw_schedules(schedules: Sequence[Control], steps: int, ax: Axes) -> None:
+    """The schedules over a run of ``steps`` updates; a rule has no curve before the run."""
+    known = {i: s for i, s in enumerate(schedules) if isinstance(s, Schedule)}
+    plot_schedules(list(known.values()), steps, ax)
+    for i, line in zip(known, ax.lines, strict=True):
+        line.set(**line_style(i))
     if (legend := ax.get_legend()) is not None:
         legend.remove()  # the figure has one for all its parts
 
@@ -133,7 +140,7 @@ def draw_rates(report: Report, setting: Setting, budget: float, ax: Axes) -> Non
     ax.xaxis.minorticks_off()
 
 
-def save_schedules(schedules: Sequence[Schedule], steps: int, path: Path) -> None:
+def save_schedules(schedules: Sequence[Control], steps: int, path: Path) -> None:
     """Draw schedules over a run of ``steps`` updates into a file."""
     _save(path, [partial(draw_schedules, schedules, steps)])
 
@@ -150,6 +157,7 @@ def _save(path: Path, panels: Sequence[Callable[[Axes], None]], columns: int = 1
         for ax in axes[len(panels) :]:
             ax.remove()
         handles, labels = axes[0].get_legend_handles_labels()
-        figure.legend(handles, labels, loc="outside lower center", ncols=4, frameon=False)
+        columns = 4 if max(map(len, labels), default=0) <= SHORT else 2
+        figure.legend(handles, labels, loc="outside lower center", ncols=columns, frameon=False)
         with atomic_path(path) as temporary:
             figure.savefig(temporary)

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from ...schedules import Schedule
+from ..rules import Control
 from ..tasks import get_task
 from .rates import AutoRates, FixedRates, Rate, RateGrid
 
@@ -31,10 +32,13 @@ class Setting:
 
 @dataclass(frozen=True)
 class Cell:
-    """A field of the table: a schedule at a budget in % of the task's steps; no rate as yet."""
+    """A field of the table: a schedule at a budget in % of the task's steps; no rate as yet.
+
+    In the place of a schedule may stand a rule that reacts to the run.
+    """
 
     setting: Setting
-    schedule: Schedule
+    schedule: Control
     budget: float
 
     @cached_property
@@ -68,7 +72,7 @@ class Grid:
     """All that is compared; every part is checked when the grid is made.
 
     Args:
-        schedules: The schedules; the first is the reference of the paired comparison.
+        schedules: The schedules and rules; the first is the reference of the paired comparison.
         tasks: Names of tasks.
         optimizers: Names of optimizers, known to every task.
         budgets: Lengths of the runs in % of each task's steps, in (0, 100].
@@ -80,7 +84,7 @@ class Grid:
             whose phases do not fit a budget.
     """
 
-    schedules: tuple[Schedule, ...]
+    schedules: tuple[Control, ...]
     tasks: tuple[str, ...] = ("digits",)
     optimizers: tuple[str, ...] = ("sgd",)
     budgets: tuple[float, ...] = (1.0, 5.0, 10.0, 25.0, 50.0, 100.0)
@@ -115,7 +119,8 @@ class Grid:
                 )
         for cell in self.cells:
             steps = updates(cell.setting.task, cell.budget)
-            cell.schedule(np.arange(steps + 1), steps)  # phases that do not fit are refused here
+            if isinstance(cell.schedule, Schedule):  # phases that do not fit are refused here
+                cell.schedule(np.arange(steps + 1), steps)
 
     @property
     def settings(self) -> tuple[Setting, ...]:

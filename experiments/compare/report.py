@@ -9,7 +9,7 @@ from functools import cached_property
 
 import numpy as np
 
-from ...schedules import Schedule
+from ..rules import Control
 from .grid import Cell, Grid, Run, Setting
 from .outcome import Outcome, mean
 from .paired import Paired, compare_pairs
@@ -83,9 +83,9 @@ class Report:
 
     grid: Grid
     scores: Mapping[Cell, Score]
-    reference: Schedule
+    reference: Control
 
-    def score(self, setting: Setting, schedule: Schedule, budget: float) -> Score:
+    def score(self, setting: Setting, schedule: Control, budget: float) -> Score:
         """One field."""
         return self.scores[Cell(setting, schedule, budget)]
 
@@ -128,7 +128,7 @@ class Report:
         return {cell: score.failed for cell, score in self.scores.items() if score.failed}
 
 
-def make_report(grid: Grid, outcomes: Outcomes, reference: Schedule | None = None) -> Report:
+def make_report(grid: Grid, outcomes: Outcomes, reference: Control | None = None) -> Report:
     """The report of a grid whose runs have all finished.
 
     Args:

@@ -10,7 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from ...schedules import Schedule
+from ..rules import Control
 from ..tasks import get_task
 from .grid import Setting, percent, updates
 from .paired import Paired
@@ -131,7 +131,7 @@ def _rate(score: Score) -> str:
     return mark + ("-" if score.lr is None else f"{score.lr:.3g}")
 
 
-def _differences(report: Report, setting: Setting, schedule: Schedule) -> Iterator[str]:
+def _differences(report: Report, setting: Setting, schedule: Control) -> Iterator[str]:
     for budget in report.grid.budgets:
         paired = report.paired(report.score(setting, schedule, budget).cell)
         yield "failed" if paired is None else difference_text(paired)

@@ -14,7 +14,7 @@ import lightning.pytorch as pl
 import numpy as np
 import torch
 
-from ...schedules import ScheduleCallback
+from ..rules import driver
 from ..tasks import Task, get_task
 from .grid import Run
 from .outcome import Curve, Outcome
@@ -86,7 +86,7 @@ def _fit_and_read(
         max_steps=run.updates,
         accelerator=accelerator,
         devices=1,
-        callbacks=[ScheduleCallback(run.cell.schedule), _Guard(stop)],
+        callbacks=[driver(run.cell.schedule), _Guard(stop)],
         logger=False,
         enable_checkpointing=False,
         enable_progress_bar=False,

@@ -24,7 +24,7 @@ SEED = 1000
 
 def compare(schedules: str, options: list[str], out: Path) -> Any:
     """Run ``ritard compare`` and return its report."""
-    words = ["compare", "--schedules", schedules, *options, "--jobs", "2", "--out", str(out)]
+    words = ["compare", "--schedules", schedules, *options, "--out", str(out)]
     subprocess.run([sys.executable, "-m", "ritard.experiments", *words], check=True)
     return json.loads((out / "report.json").read_text())
 
@@ -61,18 +61,22 @@ def main() -> None:
     parser.add_argument("--budget", type=float, default=25)
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--schedules", default="linear,cosine", help="with linear among them")
+    parser.add_argument("--also", default="", help="what is compared in the end too, as online")
+    parser.add_argument("--jobs", type=int, default=2)
     given = parser.parse_args()
     out = HERE / f"refine-{given.task.replace(':', '-')}"
     out.mkdir(exist_ok=True)
     options = ["--task", given.task, "--optimizer", given.optimizer]
     options += ["--budgets", f"{given.budget:g}", "--seeds", str(given.seeds)]
+    options += ["--jobs", str(given.jobs)]
     norms = out / "norms.jsonl"
     if not norms.exists():
         lr = best_linear_rate(compare(given.schedules, options, out))
         record(given.task, given.optimizer, given.budget, lr, norms)
     command = [sys.executable, "-m", "ritard.experiments", "refine", str(norms)]
     subprocess.run([*command, "--plot", str(out / "refined.png")], check=True)
-    compare(f"{given.schedules},refined({norms})", options, out)
+    known = f"{given.schedules},refined({norms})"
+    compare(f"{known},{given.also}" if given.also else known, options, out)
 
 
 if __name__ == "__main__":
