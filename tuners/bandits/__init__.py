@@ -6,6 +6,7 @@ from .epsilon_greedy import EpsilonGreedy
 from .fixed import Fixed
 from .gp_thompson import GPThompson
 from .hindsight import Hindsight, Regret, best_fixed, regret
+from .optuna_tuner import OptunaTuner
 from .plot import plot_omegas, plot_solved
 from .policies import PolicyClass, YoungPolicy, lanczos_young, young_policies
 from .report import SequenceReport
@@ -26,6 +27,7 @@ __all__ = [
     "Fixed",
     "GPThompson",
     "Hindsight",
+    "OptunaTuner",
     "PolicyClass",
     "Regret",
     "SequenceError",

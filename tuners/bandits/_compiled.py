@@ -24,4 +24,5 @@ def compiled(function: Function) -> Function:
             stacklevel=2,
         )
         return function
-    return numba.njit(cache=True, error_model="numpy", nogil=True)(function)
+    jit: Any = numba.njit(cache=True, error_model="numpy", nogil=True)
+    return jit(function)

@@ -44,10 +44,7 @@ class Costs:
 
     def excess(self, cost: Any) -> float | None:
         """What a cost counts, without counting it."""
-        if type(cost) is not float:
-            cost = plain(cost)
-            if isinstance(cost, bool) or not isinstance(cost, int | float):
-                raise TypeError(f"cost={cost!r}: expected a number, got {type(cost).__name__}")
+        cost = finite_or_not(cost)
         if not math.isfinite(cost):
             return self.worst if self.count else None
         return min(max(cost - self.cost_min, 0.0), LARGEST)
@@ -65,3 +62,13 @@ class Costs:
         """Go on from a saved state."""
         self.count = state_dict["count"]
         self.mean, self.worst = state_dict["mean"], state_dict["worst"]
+
+
+def finite_or_not(cost: Any) -> float:
+    """``cost`` as a number, which may be NaN or infinite; TypeError where it is none."""
+    if type(cost) is float:
+        return cost
+    found = plain(cost)
+    if isinstance(found, bool) or not isinstance(found, int | float):
+        raise TypeError(f"cost={cost!r}: expected a number, got {type(cost).__name__}")
+    return found

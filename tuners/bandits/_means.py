@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ._learner import Array, Learner, Seed
 from .choice import Choice
@@ -27,7 +28,7 @@ class Means(Learner):
         self._mean[i] += off / self._n[i]
         self._squares[i] += off * (excess - self._mean[i])
 
-    def _untried(self) -> Array:
+    def _untried(self) -> NDArray[np.intp]:
         """Numbers of the arms without any cost yet."""
         return np.flatnonzero(self._n == 0)
 

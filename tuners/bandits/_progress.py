@@ -54,11 +54,13 @@ class Progress:
 
     def ask(self, context: float | None) -> Choice:
         """The tuner's choice; after an interrupted solve the one that was made for it."""
-        if self._pending is None:
-            start = time.perf_counter()
-            self._pending = self._tuner.ask(context)
-            self._tuning += time.perf_counter() - start
-        return self._pending
+        if self._pending is not None:
+            return self._pending
+        start = time.perf_counter()
+        choice: Choice = self._tuner.ask(context)
+        self._tuning += time.perf_counter() - start
+        self._pending = choice
+        return choice
 
     def tell(self, choice: Choice, solution: Solution, cost: float, seconds: float) -> None:
         """Tell the tuner, and record the solve."""

@@ -21,7 +21,7 @@ class GPThompson(Learner):
     or policies by their parameter), and the log of an arm's cost is smooth in the context.
 
     log cost = sum_j theta_ij T_j(x) + noise, x the context mapped to [-1, 1]. The prior couples
-    the arms, Cov(theta_ij, theta_kj) = (9 + exp(-|i - k| / (reach d))) / (1 + j)^2 beside noise of
+    the arms, Cov(theta_ij, theta_kj) = (9 + exp(-|i - k| / (reach d))) / (1 + j), beside noise of
     variance 0.01; the posterior is exact, and the noise is learned beside it (normal-inverse-gamma,
     worth 10 observations of the prior's). The logarithm makes relative gains count, and what one
     arm shows is believed of its neighbours, which is why it needs a tenth of the trials of ChebCB.
@@ -59,7 +59,7 @@ class GPThompson(Learner):
         seed: Seed,
         low: float = 0.0,
         high: float = 1.0,
-        features: int = 6,
+        features: int = 8,
         reach: float = 0.25,
         cost_min: float = 0.0,
     ) -> None:
@@ -74,7 +74,7 @@ class GPThompson(Learner):
         self._mean = np.zeros((d, m))
         between = np.abs(np.subtract.outer(np.arange(d), np.arange(d)))
         prior = (LEVEL + np.exp(-between / (reach * d)) if reach else LEVEL * np.eye(d)) / NOISE**2
-        decay = np.diag(1.0 / (1.0 + np.arange(m)) ** 2)
+        decay = np.diag(1.0 / (1.0 + np.arange(m)))
         self._cov = np.einsum("ik,ab->iakb", prior, decay)
         self._noise = np.array([WEIGHT, WEIGHT])  # observations, and their squares over NOISE^2
         self._origin = np.zeros(1)

@@ -160,7 +160,8 @@ def _price(cost: Any, maxiter: int | None) -> Callable[[Solution, float], float]
         return lambda solution, seconds: seconds if solution.converged else math.inf
     if not callable(cost):
         raise ValueError(f"cost={cost!r}: expected 'iterations', 'seconds' or a function")
-    return lambda solution, seconds: cost(solution, seconds) if solution.converged else math.inf
+    price: Callable[[Solution, float], float] = cost
+    return lambda solution, seconds: price(solution, seconds) if solution.converged else math.inf
 
 
 def _name(choice: Any) -> str:

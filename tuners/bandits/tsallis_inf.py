@@ -119,11 +119,11 @@ class TsallisINF(Learner):
     def _learn(self, choice: Choice, excess: float) -> None:
         if self.cost_max is not None:
             excess = min(excess, self.scale)
-        k, B, i = self._k, 0.0, choice.arm
+        k, i, foreseen = self._k, choice.arm, 0.0
         if choice.baselines:
             k += choice.baselines
-            B = choice.baselines[i]
-        k[i] = min(k[i] + (excess - B) / choice.probability, 1e300)
+            foreseen = choice.baselines[i]
+        k[i] = min(k[i] + (excess - foreseen) / choice.probability, 1e300)
 
     def settings(self) -> dict[str, Any]:
         """Kind, arms, least cost, estimator and scale."""
