@@ -204,13 +204,15 @@ def test_heun_is_of_second_order(problems):
 
 
 def test_constant_weights_lose_order_on_uneven_steps(problems):
-    """iPNDM's weights assume equal steps in sigma: first order here, but a useful one."""
+    """Those of iPNDM assume equal steps in sigma: first order here, but a useful one."""
     model, x, solution = problems[0]
     ends = [
         geometric(sample(model, x, ipndm(NOISE, grids.edm_rho(NOISE, n))) - solution[2560])
         for n in (20, 40)
     ]
-    euler = geometric(sample(model, x, lower(ddim(NOISE, grids.edm_rho(NOISE, 40)))) - solution[2560])
+    euler = geometric(
+        sample(model, x, lower(ddim(NOISE, grids.edm_rho(NOISE, 40)))) - solution[2560]
+    )
     assert ends[1] < ends[0]
     assert ends[1] < euler / 3
 
@@ -232,7 +234,7 @@ def test_the_executor_equals_the_plain_one(name, problems):
     ids=lambda noise: noise.name,
 )
 def test_one_gaussian_has_a_closed_form(noise):
-    """y = x / alpha: y(sigma) = mu + sqrt((v + sigma^2) / (v + sigma_T^2)) (y_T - mu)."""
+    """With y = x / alpha: y(sigma) = mu + sqrt((v + sigma^2) / (v + sigma_T^2)) (y_T - mu)."""
     mu = torch.tensor([[0.5, -1.0, 2.0]], dtype=torch.float64)
     v = torch.tensor([[0.3, 1.0, 0.02]], dtype=torch.float64)
     model = GaussianMixture(mu, v).model(noise)
@@ -263,7 +265,7 @@ INVARIANT = {
 
 @pytest.mark.parametrize("name", INVARIANT)
 def test_all_noise_schedules_give_the_same_path(name):
-    """x / alpha depends on the lambdas alone: VP, cosine, EDM and flow agree."""
+    """The path x / alpha depends on the lambdas alone: VP, cosine, EDM and flow agree."""
     data = mixture(2)
     lambdas = [-2.5 + 0.35 * j + 0.015 * j**2 for j in range(13)]
     found = []
@@ -271,7 +273,9 @@ def test_all_noise_schedules_give_the_same_path(name):
         times = [float(noise.time_at(lam)) for lam in lambdas]
         a, b = noise.node(times[0]), noise.node(times[-1])
         x = start(16, sigma=math.exp(2.5)) * a.alpha
-        found.append(sample(data.model(noise), x, table_of(INVARIANT[name](noise, times))) / b.alpha)
+        found.append(
+            sample(data.model(noise), x, table_of(INVARIANT[name](noise, times))) / b.alpha
+        )
     for other in found[1:]:
         assert float((other - found[0]).norm() / found[0].norm()) < 1e-11
 
@@ -296,6 +300,8 @@ def test_ipndm_of_order_two_is_a_scaled_taylor_step():
     bh2 = h / 2 * math.expm1(h) / (math.expm1(h) - h)
     factor = bh2 * before / h
     scaled = lower(
-        SolverSchedule(noise, times, (SolverStep("noise"), SolverStep("noise", 2, scaling=(factor - 1) / h)))
+        SolverSchedule(
+            noise, times, (SolverStep("noise"), SolverStep("noise", 2, scaling=(factor - 1) / h))
+        )
     ).rows[1]
     assert dict(scaled.terms) == pytest.approx(dict(row.terms), rel=1e-12)

@@ -14,6 +14,11 @@ from torch import Tensor
 Scalar = float | Tensor
 
 
+def as_float(x: Scalar) -> float:
+    """The number itself, whatever gradient it carries."""
+    return x.detach().item() if isinstance(x, Tensor) else float(x)
+
+
 def exp(x: Scalar) -> Scalar:
     """e^x; infinite where it overflows."""
     if isinstance(x, Tensor):

@@ -12,7 +12,7 @@ from typing import Literal
 import numpy as np
 
 from ...schedules._checks import number, whole
-from ._scalar import Scalar
+from ._scalar import Scalar, as_float
 from .noise import VariancePreserving
 
 
@@ -74,8 +74,9 @@ class Discrete(VariancePreserving):
             beta_start: First beta of the linear ones.
             beta_end: Last beta of the linear ones.
             steps: N.
-            zero_terminal_snr: Rescale so that the last entry carries (almost) no data: 2^-24,
-                as diffusers does, so that lambda stays finite. arXiv:2305.08891, Algorithm 1.
+            zero_terminal_snr: Rescale so that the last entry carries (almost) no data: 2^-24
+                as in diffusers, or less where the table must still fall, so that lambda stays
+                finite. arXiv:2305.08891, Algorithm 1.
         """
         betas = np.asarray(
             _betas(shape, beta_start, beta_end, whole("steps", steps, low=2))
@@ -88,7 +89,7 @@ class Discrete(VariancePreserving):
             root = np.sqrt(alphas_cumprod)
             root = (root - root[-1]) * (root[0] / (root[0] - root[-1]))
             alphas_cumprod = root**2
-            alphas_cumprod[-1] = 2.0**-24
+            alphas_cumprod[-1] = min(2.0**-24, alphas_cumprod[-2] / 4)
         return cls(tuple(alphas_cumprod.tolist()))
 
     @cached_property
@@ -97,7 +98,7 @@ class Discrete(VariancePreserving):
 
     def lambda_at(self, t: Scalar) -> Scalar:
         """Lambda of an index, linear between whole ones; infinite at -1 (and nowhere else < 0)."""
-        place, lambdas = float(t), self._lambdas
+        place, lambdas = as_float(t), self._lambdas
         if place == self.clean:
             return math.inf
         if place < 0:
@@ -107,7 +108,7 @@ class Discrete(VariancePreserving):
 
     def time_at(self, lam: Scalar) -> Scalar:
         """The index of a lambda of the table's range; ValueError outside it."""
-        lambdas, place = self._lambdas, float(lam)
+        lambdas, place = self._lambdas, as_float(lam)
         slack = 1e-6 * (lambdas[0] - lambdas[-1])  # lambdas may come from float32 sigmas
         if not (lambdas[-1] - slack <= place <= lambdas[0] + slack):
             raise ValueError(

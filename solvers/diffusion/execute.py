@@ -7,7 +7,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from ._scalar import Scalar
+from ._scalar import Scalar, as_float
 from .afs import first_output
 from .model import Model, Prediction, conversion, convert
 from .step import Kind
@@ -160,7 +160,7 @@ def _check(model: Model, x: Tensor, table: CoefficientTable) -> None:
 def _report(run: Execution, callback: Callback) -> int:
     run.keep_state()
     row = run.table.rows[run.row - 1]
-    callback(run.step, float(run.table.nodes[row.target].t), run.x)
+    callback(run.step, as_float(run.table.nodes[row.target].t), run.x)
     return run.step
 
 
@@ -176,7 +176,7 @@ def _check_finite(sums: list[Tensor], table: CoefficientTable) -> None:
     node = table.nodes[places[call]]
     raise FloatingPointError(
         f"model: output not finite at evaluation {call + 1} of {table.nfe}, "
-        f"t={float(node.t):g}, sigma={float(node.sigma):g}"
+        f"t={as_float(node.t):g}, sigma={as_float(node.sigma):g}"
     )
 
 
@@ -189,7 +189,7 @@ def _combine(
         for m, c in terms:
             total = total + m * c
         return total
-    total = torch.mul(x, float(scale), out=out)
+    total = torch.mul(x, as_float(scale), out=out)
     for m, c in terms:
-        total.add_(m, alpha=float(c))
+        total.add_(m, alpha=as_float(c))
     return total

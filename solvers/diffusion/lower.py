@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from math import isinf
 
-from ._scalar import Scalar, expm1
+from ._scalar import Scalar, as_float, expm1
 from .noise import Node, NoiseSchedule
 from .phi import derivative_weights, phi
 from .schedule import SolverSchedule
@@ -95,7 +95,7 @@ def _row(
     # h phi_1(z) = +-(e^z - 1): finite even for an infinite step.
     weights = {base: expm1(z) if noise else -expm1(z)}
     highest = len(active)
-    if highest and not isinf(h):
+    if highest and not isinf(as_float(h)):
         phis = phi(highest + 1, z)
         factors = [scale_of(scales[0], z, h), scales[1], 1.0, 1.0]
         derivatives = _derivatives([nodes[j].lam - s.lam for j in active], counts, highest)

@@ -9,7 +9,7 @@ from typing import Any, Literal, get_args
 import torch
 from torch import Tensor
 
-from ._scalar import Scalar
+from ._scalar import Scalar, as_float
 from .noise import Node, NoiseSchedule
 from .step import Kind
 
@@ -91,9 +91,9 @@ def conversion(prediction: Prediction, kind: Kind, node: Node) -> tuple[Scalar, 
             return alpha / norm, -sigma / norm
         if prediction == "flow":
             return 1 / (alpha + sigma), -sigma / (alpha + sigma)
-        if float(alpha) == 0:
+        if as_float(alpha) == 0:
             raise ValueError(
-                f"t={float(node.t):g}: alpha is 0, and a model that predicts {prediction} says "
+                f"t={as_float(node.t):g}: alpha is 0, and a model that predicts {prediction} says "
                 "nothing about the data there; start later, or use a v or flow model"
             )
         return 1 / alpha, -sigma / alpha if prediction == "noise" else sigma * sigma / alpha
@@ -104,8 +104,10 @@ def conversion(prediction: Prediction, kind: Kind, node: Node) -> tuple[Scalar, 
         return 1 / (alpha + sigma), alpha / (alpha + sigma)
     if prediction == "score":
         return 0.0, -sigma
-    if float(sigma) == 0:
-        raise ValueError(f"t={float(node.t):g}: sigma is 0; predicted data says nothing of noise")
+    if as_float(sigma) == 0:
+        raise ValueError(
+            f"t={as_float(node.t):g}: sigma is 0; predicted data says nothing of noise"
+        )
     return 1 / sigma, -alpha / sigma
 
 
@@ -126,7 +128,7 @@ def convert(
         return output if q == 1 else output * q
     if torch.is_grad_enabled():
         return x * p + output * q
-    return torch.mul(x, float(p)).add_(output, alpha=float(q))
+    return torch.mul(x, as_float(p)).add_(output, alpha=as_float(q))
 
 
 class Counted:

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, ClassVar, NamedTuple
 
 from ...schedules._checks import number
-from ._scalar import Scalar, atan2, cos, exp, log, sin, softplus, sqrt
+from ._scalar import Scalar, as_float, atan2, cos, exp, expm1, log, sin, softplus, sqrt
 
 NOISES: dict[str, type[NoiseSchedule]] = {}
 """The known noise schedules by the name they are saved under."""
@@ -60,7 +60,7 @@ class NoiseSchedule(ABC):
 
     def node(self, t: Scalar) -> Node:
         """The place at a time; ValueError where the time is out of range."""
-        place = float(t)
+        place = as_float(t)
         if not (self.clean <= place <= self.t_max):
             raise ValueError(f"t={place:g}: expected a time in [{self.clean:g}, {self.t_max:g}]")
         lam = self.lambda_at(t)
@@ -243,6 +243,4 @@ class Flow(NoiseSchedule):
 
 def _lambda_of_log_alpha(log_alpha: Scalar) -> Scalar:
     """Ln alpha - ln sqrt(1 - alpha^2)."""
-    from ._scalar import expm1
-
     return log_alpha - log(-expm1(2 * log_alpha)) / 2

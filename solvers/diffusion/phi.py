@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from math import factorial
 
-from ._scalar import Scalar, expm1
+from ._scalar import Scalar, as_float, expm1
 
 SMALL = 2.0
 """Below it the recursion loses digits (phi_5 at 0.1: nine of them) and the series is used."""
@@ -24,7 +24,7 @@ def phi(orders: int, z: Scalar) -> list[Scalar]:
         >>> phi(3, 0.0)
         [1.0, 0.5, 0.16666666666666666]
     """
-    if abs(float(z)) < SMALL:
+    if abs(as_float(z)) < SMALL:
         found = [_series(orders, z)]
         for k in range(orders - 1, 0, -1):
             found.insert(0, z * found[0] + 1 / factorial(k))

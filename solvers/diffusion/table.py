@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field, replace
+from dataclasses import InitVar, dataclass, replace
 from functools import cached_property
 from typing import Any, Literal, NamedTuple
 
 from torch import Tensor
 
 from . import _json
-from ._scalar import Scalar
+from ._scalar import Scalar, as_float
 from .noise import Node, NoiseSchedule
 from .step import KINDS, Kind
 
@@ -60,11 +60,11 @@ class CoefficientTable:
     nodes: tuple[Node, ...]
     rows: tuple[Row, ...]
     first: First = "network"
-    checked: bool = field(default=False, repr=False, compare=False)
+    checked: InitVar[bool] = False
 
-    def __post_init__(self) -> None:
+    def __post_init__(self, checked: bool) -> None:
         """Check the rows, unless they come from :func:`lower`."""
-        if not self.checked:
+        if not checked:
             check_rows(self)
 
     @property
@@ -110,10 +110,10 @@ class CoefficientTable:
         """The same table with plain numbers."""
         return replace(
             self,
-            nodes=tuple(Node(*map(float, node)) for node in self.nodes),
+            nodes=tuple(Node(*map(as_float, node)) for node in self.nodes),
             rows=tuple(
                 row._replace(
-                    scale=float(row.scale), terms=tuple((j, float(c)) for j, c in row.terms)
+                    scale=as_float(row.scale), terms=tuple((j, as_float(c)) for j, c in row.terms)
                 )
                 for row in self.rows
             ),
@@ -122,7 +122,7 @@ class CoefficientTable:
     def to_dict(self) -> dict[str, Any]:
         """As JSON values (lambda of a clean end as the word "inf")."""
         table = self.detach()
-        nodes = [[_json.number_out(float(n)) for n in node] for node in table.nodes]
+        nodes = [[_json.number_out(as_float(n)) for n in node] for node in table.nodes]
         rows = [[*row[:4], [list(term) for term in row.terms], *row[5:]] for row in table.rows]
         return _json.headed(
             "table", noise=self.noise.to_dict(), nodes=nodes, rows=rows, first=self.first
@@ -150,10 +150,9 @@ def check_rows(table: CoefficientTable) -> None:
         raise ValueError("rows: expected at least one")
     states, outputs, count = {0}, {0}, len(table.nodes)
     for i, node in enumerate(table.nodes):
-        if not (math.isfinite(node.t) and math.isfinite(node.alpha) and math.isfinite(node.sigma)):
-            raise ValueError(
-                f"node {i}: t, alpha and sigma are {node.t}, {node.alpha}, {node.sigma}"
-            )
+        t, _, alpha, sigma = map(as_float, node)
+        if not (math.isfinite(t) and math.isfinite(alpha) and math.isfinite(sigma)):
+            raise ValueError(f"node {i}: t, alpha and sigma are {t}, {alpha}, {sigma}")
     for i, row in enumerate(table.rows):
         where = f"row {i}"
         if row.kind not in KINDS or row.role not in ROLES:
@@ -165,7 +164,7 @@ def check_rows(table: CoefficientTable) -> None:
         if row.role == "correct" and row.target not in outputs:
             raise ValueError(f"{where}: corrects node {row.target}, which was not evaluated")
         for node, c in (*row.terms, (row.base, row.scale)):
-            if not math.isfinite(c):
+            if not math.isfinite(as_float(c)):
                 raise ValueError(f"{where}: coefficient {c} of node {node}: expected a finite one")
         for node, _ in row.terms:
             if node not in outputs:
