@@ -149,6 +149,7 @@ def test_a_family_is_a_sequence_that_repeats_itself(family):
     same(family[10:][3:8][-1], systems[17])
     assert len(family[60:]) == 0 == len(list(family[60:]))
     same(next(pickle.loads(pickle.dumps(family)).systems(49)), systems[49])
+    same(Parametric(family.matrix, LOW_VARIANCE, 70, 3)[49], systems[49])  # a longer one
     assert not np.array_equal(Parametric(family.matrix, LOW_VARIANCE, 50, 4)[0].b, systems[0].b)
 
 

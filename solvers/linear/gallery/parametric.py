@@ -23,8 +23,7 @@ class Parametric(Family):
         matrix: Makes the matrix of a parameter.
         parameters: Distribution of the parameters, and the contexts they give.
         length: Number of systems.
-        seed: The same seed gives the same systems; a longer family starts with the shorter one's
-            right-hand sides, but draws other parameters.
+        seed: The same seed gives the same systems; a longer family begins with the shorter one.
 
     Example:
         >>> from ritard.solvers.linear.gallery import LOW_VARIANCE, Shift, laplacian

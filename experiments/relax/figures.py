@@ -1,0 +1,71 @@
+"""The pictures of relaxation; each function draws on given axes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib import rc_context
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from ...schedules._atomic import atomic_path
+from ...schedules.plot import PALETTE
+
+RED, SKY, BLACK = PALETTE[1], PALETTE[5], PALETTE[6]
+_STYLE: Any = {"font.size": 12, "axes.grid": True, "grid.alpha": 0.3, "savefig.dpi": 120}
+
+
+def save(
+    draw: Callable[[Any], object], size: tuple[float, float], path: Path, columns: int = 1
+) -> None:
+    """Draw on ``columns`` axes side by side into a file, which is there whole or not at all.
+
+    Args:
+        draw: Gets the axes, or a list of them.
+        size: Inches.
+        path: Of the file.
+        columns: Number of axes.
+    """
+    with rc_context(_STYLE):
+        figure = Figure(figsize=size, layout="constrained")
+        axes: list[Axes] = list(np.atleast_1d(figure.subplots(1, columns)))
+        draw(axes if columns > 1 else axes[0])
+        for ax in axes:
+            ax.spines[["top", "right"]].set_visible(False)
+        with atomic_path(path) as temporary:
+            figure.savefig(temporary)
+
+
+def draw_bars(
+    names: Sequence[str],
+    means: Sequence[float],
+    errors: Sequence[float],
+    marks: Mapping[str, float],
+    ax: Axes,
+) -> None:
+    """Mean costs as bars, the first at the top, with standard errors; further figures as marks.
+
+    Args:
+        names: Of the bars.
+        means: Their lengths.
+        errors: Standard errors; nan draws none.
+        marks: Figures from elsewhere, by name.
+        ax: Where to draw.
+    """
+    places = np.arange(len(names))[::-1]
+    ax.barh(places, means, xerr=errors, color=SKY, ecolor=BLACK, capsize=3, height=0.7, zorder=2)
+    for place, mean in zip(places, means, strict=True):
+        ax.annotate(f"{mean:.1f}", (0, place), (4, 0), textcoords="offset points", va="center")
+    found = [
+        (marks[name], place) for name, place in zip(names, places, strict=True) if name in marks
+    ]
+    if found:
+        x, y = zip(*found, strict=True)
+        ax.plot(x, y, "D", color=RED, markersize=6, label="reference program", zorder=3)
+        ax.legend(frameon=False, loc="lower right")
+    ax.set_yticks(places, names)
+    ax.set_xlim(left=0)
+    ax.grid(axis="y", visible=False)

@@ -1,0 +1,64 @@
+"""The progress bar of ``ritard relax``."""
+
+from __future__ import annotations
+
+from types import TracebackType
+from typing import Any, Self
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from .run import Progress as Callback
+
+
+class Bar:
+    """One bar over all tuners; its length is the number of systems.
+
+    Args:
+        total: Systems of all tuners together.
+        console: Where to draw; stderr by default, so that stdout holds the report alone.
+    """
+
+    def __init__(self, total: int, console: Console | None = None) -> None:
+        self._progress = Progress(
+            BarColumn(bar_width=24),
+            TextColumn("{task.percentage:>3.0f} %"),
+            TextColumn("{task.completed:.0f}/{task.total:.0f} systems"),
+            TimeElapsedColumn(),
+            TextColumn("left"),
+            TimeRemainingColumn(),
+            TextColumn("{task.description}", markup=False),
+            console=console or Console(stderr=True),
+        )
+        self._task = self._progress.add_task("", total=total)
+        self._finished = 0
+
+    def __enter__(self) -> Self:
+        self._progress.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._progress.stop()
+
+    def follow(self, tuner: str) -> Callback:
+        """What shows the progress of one tuner; the one before it counts as finished."""
+        before, begun, spent = self._finished, 0, 0
+
+        def show(number: int, choice: Any, solution: Any) -> None:
+            nonlocal begun, spent
+            begun, spent = begun or number, spent + solution.iterations
+            mean = spent / (number - begun + 1)
+            text = f"{tuner}: omega {solution.omega:.3g}, {mean:.1f} iterations a system"
+            self._progress.update(self._task, completed=before + number, description=text)
+
+        return show
+
+    def finish(self, systems: int) -> None:
+        """Count the systems of a tuner that is done, an earlier run's among them."""
+        self._finished += systems
+        self._progress.update(self._task, completed=self._finished)
