@@ -59,12 +59,22 @@ def from_diffusers(network: Callable[..., Any], scheduler: Any, **extra: Any) ->
 
 def noise_of(scheduler: Any) -> tuple[NoiseSchedule, float]:
     """The noise schedule of a diffusers scheduler, and the network's units of time in ours."""
+    own = getattr(scheduler, "noise", None)  # RitardScheduler's
     table = getattr(scheduler, "alphas_cumprod", None)
     if table is not None and not scheduler.config.get("use_flow_sigmas", False):
-        return Discrete(tuple(table.double().tolist())), 1.0
+        return own if isinstance(own, Discrete) else _discrete(table), 1.0
+    if isinstance(own, Flow):
+        return own, float(scheduler.config.num_train_timesteps)
     if table is not None or "FlowMatch" in type(scheduler).__name__:
         return Flow(), float(scheduler.config.num_train_timesteps)
     raise ValueError(
         f"scheduler={type(scheduler).__name__}: has neither alphas_cumprod nor flow matching; "
         "build a Model(network, noise, prediction) instead"
     )
+
+
+def _discrete(table: Tensor) -> Discrete:
+    values = table.double().tolist()
+    if values[-1] <= 0 or values[-1] >= values[-2]:  # rescaled to zero terminal SNR
+        values[-1] = min(2.0**-24, values[-2] / 4)
+    return Discrete(tuple(values))

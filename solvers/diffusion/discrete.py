@@ -93,12 +93,13 @@ class Discrete(VariancePreserving):
         return cls(tuple(alphas_cumprod.tolist()))
 
     @cached_property
-    def _lambdas(self) -> list[float]:
+    def lambdas(self) -> list[float]:
+        """lambda of each entry, falling."""
         return [(math.log(a) - math.log1p(-a)) / 2 for a in self.alphas_cumprod]
 
     def lambda_at(self, t: Scalar) -> Scalar:
         """Lambda of an index, linear between whole ones; infinite at -1 (and nowhere else < 0)."""
-        place, lambdas = as_float(t), self._lambdas
+        place, lambdas = as_float(t), self.lambdas
         if place == self.clean:
             return math.inf
         if place < 0:
@@ -108,7 +109,7 @@ class Discrete(VariancePreserving):
 
     def time_at(self, lam: Scalar) -> Scalar:
         """The index of a lambda of the table's range; ValueError outside it."""
-        lambdas, place = self._lambdas, as_float(lam)
+        lambdas, place = self.lambdas, as_float(lam)
         slack = 1e-6 * (lambdas[0] - lambdas[-1])  # lambdas may come from float32 sigmas
         if not (lambdas[-1] - slack <= place <= lambdas[0] + slack):
             raise ValueError(
@@ -122,7 +123,7 @@ class Discrete(VariancePreserving):
 
     @cached_property
     def _array(self) -> np.ndarray:
-        return np.asarray(self._lambdas)
+        return np.asarray(self.lambdas)
 
 
 def _betas(shape: str, start: float, end: float, steps: int) -> np.ndarray:

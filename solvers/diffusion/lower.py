@@ -51,6 +51,11 @@ def lower(
     return CoefficientTable(schedule.noise, nodes, tuple(rows), schedule.first, checked=True)
 
 
+def order_one(target: int, base: int, nodes: Sequence[Node]) -> Row:
+    """The row of a first-order step in the data (DDIM)."""
+    return _row(target, base, SolverStep(), nodes, [], (0, 0), ("none", 1.0))
+
+
 def _predict(i: int, step: SolverStep, nodes: Sequence[Node]) -> Row:
     base = i - step.start
     active = _active(i, base, step.order - 1)

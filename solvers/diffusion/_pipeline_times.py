@@ -1,0 +1,111 @@
+"""Between a diffusers configuration's units of time and ours."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ._spacing import discrete_times, flow_times
+from .discrete import Discrete
+from .noise import Flow, Node
+from .registry import solver
+from .saved import Sampler
+from .schedule import SolverSchedule
+from .table import CoefficientTable
+
+
+@dataclass(frozen=True)
+class PipelineTimes:
+    """The noise schedule of a configuration, and grids in it.
+
+    Args:
+        config: The scheduler's configuration.
+        noise: Its training table, or Flow.
+        unit: The pipeline's units of time in one of ours.
+    """
+
+    config: Any
+    noise: Discrete | Flow
+    unit: float
+
+    @staticmethod
+    def of(config: Any) -> PipelineTimes:
+        """Read a configuration; ValueError where it is not one that is known."""
+        if config.final_sigmas_type not in ("zero", "sigma_min"):
+            raise ValueError(
+                f"final_sigmas_type={config.final_sigmas_type!r}: expected 'zero' or 'sigma_min'"
+            )
+        solver(config.solver)
+        if config.use_flow_sigmas:
+            return PipelineTimes(config, Flow(), float(config.num_train_timesteps))
+        betas = config.trained_betas
+        noise = Discrete.from_betas(
+            config.beta_schedule if betas is None else [float(b) for b in betas],
+            config.beta_start,
+            config.beta_end,
+            config.num_train_timesteps,
+            zero_terminal_snr=config.rescale_betas_zero_snr,
+        )
+        return PipelineTimes(config, noise, 1.0)
+
+    def tensors(self) -> tuple[Tensor | None, Tensor | None, Tensor | None]:
+        """betas, alphas and alphas_cumprod in float32; None for a flow."""
+        if isinstance(self.noise, Flow):
+            return None, None, None
+        table = np.array(self.noise.alphas_cumprod)
+        alphas = table / np.append(1.0, table[:-1])
+        found = (torch.from_numpy(a).float() for a in (1 - alphas, alphas, table))
+        return next(found), next(found), next(found)
+
+    # ---- grids, in our units -------------------------------------------------------------
+
+    def spaced(self, steps: int, mu: float | None = None) -> list[float]:
+        """The configuration's own spacing of so many evaluations."""
+        if isinstance(self.noise, Discrete):
+            config = self.config
+            return discrete_times(self.noise, steps, config.timestep_spacing, config.steps_offset)
+        dynamic = self.config.use_dynamic_shifting and mu is not None
+        shift = math.exp(mu) if dynamic and mu is not None else self.config.flow_shift
+        return flow_times(steps, int(self.config.num_train_timesteps), shift)
+
+    def custom(
+        self, timesteps: Sequence[float] | None, sigmas: Sequence[float] | None
+    ) -> list[float]:
+        """Timesteps or noise levels of the pipeline; a final level of 0 is the end."""
+        if timesteps is not None:
+            return [float(t) / self.unit for t in timesteps]
+        levels = [float(s) for s in sigmas or ()]
+        levels = levels[:-1] if levels and levels[-1] == 0 else levels
+        if isinstance(self.noise, Flow):
+            return levels
+        return [float(self.noise.time_at(-math.log(s))) for s in levels]
+
+    def fixed(self, times: Sequence[float]) -> Sampler:
+        """The configuration's fixed solver on a grid, with its end."""
+        end = self.noise.clean if self.config.final_sigmas_type == "zero" else self.noise.t_min
+        made = solver(self.config.solver)(self.noise, (*times, end))
+        final = self.config.lower_order_final and isinstance(made, SolverSchedule)
+        return made.lower_final() if final else made
+
+    # ---- outward -------------------------------------------------------------------------
+
+    def node(self, timestep: float) -> Node:
+        """The place of a pipeline's timestep."""
+        return self.noise.node(timestep / self.unit)
+
+    def outward(self, table: CoefficientTable, places: Sequence[int]) -> Tensor:
+        """The timesteps at which the network is evaluated, float32."""
+        return torch.tensor([float(table.nodes[j].t) * self.unit for j in places])
+
+    def levels(self, table: CoefficientTable, places: Sequence[int]) -> Tensor:
+        """sigma / alpha at the evaluations and at the end (sigma for a flow), float32."""
+        nodes = [table.nodes[j] for j in (*places, -1)]
+        if isinstance(self.noise, Flow):
+            return torch.tensor([float(n.sigma) for n in nodes])
+        return torch.tensor([float(n.sigma) / float(n.alpha) for n in nodes])
