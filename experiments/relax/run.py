@@ -98,7 +98,7 @@ def run_tuner(task: Task, tuner: str, folder: Path, progress: Progress) -> Seque
         maxiter=task.maxiter,
         warm_start=family.x0 is not None,
         checkpoint=folder / f"{tuner.replace(':', '-')}.checkpoint",
-        checkpoint_every=2.0,
+        checkpoint_every=1.0,
         progress=progress,
     )
 
