@@ -12,7 +12,7 @@ from .adaptive import Adaptive
 from .kernels import conjugate, relax, triangles
 from .kernels.control import OMEGA
 from .kernels.layouts import Points, Rows
-from .kernels.sweep import residual_of
+from .kernels.sweep import product
 
 SWEEPS = {"forward": relax.FORWARD, "backward": relax.BACKWARD, "symmetric": relax.SYMMETRIC}
 # Positions visited by one call into compiled code, a second or so: Ctrl-C is heard in between.
@@ -41,8 +41,8 @@ class Compiled:
         """The product A x."""
         padded = self.layout.pad(x)
         out = np.zeros_like(padded)
-        residual_of(self.layout, np.zeros_like(padded), padded, out)
-        return -self.diagonal * self.layout.unpad(out)
+        product(self.layout, padded, out)
+        return self.layout.unpad(out)
 
     def lower(self, r: Array, omega: float) -> Array:
         """The solution of (D/omega + L) x = r."""
@@ -99,11 +99,11 @@ class Compiled:
     def cg(self, b: Array, x: Array, stop: Stop) -> Run:
         """Solve by conjugate gradients."""
         scaled, u = self._scaled(b), self.layout.pad(x)
-        r, p, w, zero = (np.zeros_like(u) for _ in range(4))
+        r, p, w = (np.zeros_like(u) for _ in range(3))
         rho = conjugate.begin_cg(self.layout, scaled, u, r)
 
         def iterate(rho: float, beta: float, tolerance: float, norms: Array, *k: int) -> Any:
-            return conjugate.cg(self.layout, u, r, p, w, zero, rho, beta, tolerance, norms, *k)
+            return conjugate.cg(self.layout, u, r, p, w, rho, beta, tolerance, norms, *k)
 
         return self._conjugate(iterate, u, rho, math.sqrt(rho), stop, math.nan)
 

@@ -117,16 +117,11 @@ class Stencil:
     def _layout(self) -> Points:
         lines, points = self.shape
         sides = [getattr(self, name) / self.center for name in NAMES[1:]]
+        grid = Points(self.center, *sides, points, lines)
         if np.ndim(self.center) == 0:
-            return Points(self.center, *sides, points, lines)
-        padded = [self._pad(side, 0.0) for side in sides]
-        return Points(self._pad(self.center, 1.0), *padded, points, lines)
-
-    def _pad(self, values: Array, fill: float) -> Array:
-        lines, points = self.shape
-        padded = np.full((lines + 2, points + 1), fill)
-        padded[1:-1, :-1] = values
-        return padded.ravel()
+            return grid
+        diag = grid.pad(self.center - 1.0) + 1.0  # 1 at the padding
+        return Points(diag, *map(grid.pad, sides), points, lines)
 
     def _array(self, name: str, value: Any) -> Array:
         array = np.asarray(value, dtype=np.float64)

@@ -27,10 +27,10 @@ import math
 from numba import njit
 
 from .ends import BREAKDOWN, CONVERGED, DIVERGED, EXHAUSTED, RUNNING
-from .fma import fma
-from .primitives import at
+from .intrinsics import LANES, fma, load, splat, store, total
+from .primitives import at, at8
 from .relax import verdict
-from .sweep import residual
+from .sweep import product, residual
 from .triangles import directions, lower, transform, transformed_norm2
 
 
@@ -45,21 +45,36 @@ def stuck(curvature, rho):
 @njit(nogil=True)
 def weighted(A, y):
     """The sum of d y^2."""
-    total = 0.0
-    for i in range(len(y)):
-        total = fma(at(A.diag, i) * y[i], y[i], total)
-    return total
+    squares = splat(0.0)
+    for q in range(len(y) // LANES):
+        v = load(y, q)
+        squares = fma(at8(A.diag, q) * v, v, squares)
+    return total(squares)
 
 
 @njit(nogil=True)
 def advance(A, alpha, x, y, t, s):
     """Add: x += alpha t and y -= alpha (t + s); return the sum of d y^2."""
-    total = 0.0
-    for i in range(len(x)):
-        x[i] = fma(alpha, t[i], x[i])
-        y[i] = fma(-alpha, t[i] + s[i], y[i])
-        total = fma(at(A.diag, i) * y[i], y[i], total)
-    return total
+    squares = splat(0.0)
+    for q in range(len(x) // LANES):
+        step = load(t, q)
+        store(x, q, fma(alpha, step, load(x, q)))
+        v = fma(-alpha, step + load(s, q), load(y, q))
+        store(y, q, v)
+        squares = fma(at8(A.diag, q) * v, v, squares)
+    return total(squares)
+
+
+@njit(nogil=True)
+def step(alpha, x, r, p, w):
+    """Add: x += alpha p and r -= alpha w; return the sum of r^2."""
+    squares = splat(0.0)
+    for q in range(len(x) // LANES):
+        store(x, q, fma(alpha, load(p, q), load(x, q)))
+        v = fma(-alpha, load(w, q), load(r, q))
+        store(r, q, v)
+        squares = fma(v, v, squares)
+    return total(squares)
 
 
 @njit(cache=True, nogil=True)
@@ -93,17 +108,6 @@ def ssor_cg(A, omega, x, y, p, t, s, rho, beta, tolerance, norms, start, stop, m
     return (EXHAUSTED if end == RUNNING else end), maxiter, rho, beta
 
 
-@njit(nogil=True)
-def product(A, x, out, zero):
-    """Write out = A x and return x.out; ``zero`` is a vector of zeros."""
-    residual(A, zero, x, out)
-    total = 0.0
-    for i in range(len(x)):
-        out[i] *= -at(A.diag, i)
-        total = fma(x[i], out[i], total)
-    return total
-
-
 @njit(cache=True, nogil=True)
 def begin_cg(A, b, x, r):
     """Write r = b - A x; return its square."""
@@ -114,7 +118,7 @@ def begin_cg(A, b, x, r):
 
 
 @njit(cache=True, nogil=True)
-def cg(A, x, r, p, w, zero, rho, beta, tolerance, norms, start, stop, maxiter):
+def cg(A, x, r, p, w, rho, beta, tolerance, norms, start, stop, maxiter):
     """Plain conjugate gradients, the textbook's loop; returns as ``ssor_cg``."""
     for k in range(start, stop):
         norms[k] = math.sqrt(rho)
@@ -123,14 +127,10 @@ def cg(A, x, r, p, w, zero, rho, beta, tolerance, norms, start, stop, maxiter):
             return end, k, rho, beta
         for i in range(len(p)):
             p[i] = fma(beta, p[i], r[i])
-        curvature = product(A, p, w, zero)
+        curvature = product(A, p, w)
         if not 0.0 < curvature < math.inf:
             return stuck(curvature, rho), k, rho, beta
-        alpha, new = rho / curvature, 0.0
-        for i in range(len(x)):
-            x[i] = fma(alpha, p[i], x[i])
-            r[i] = fma(-alpha, w[i], r[i])
-            new = fma(r[i], r[i], new)
+        new = step(rho / curvature, x, r, p, w)
         rho, beta = new, new / rho
     if stop < maxiter:
         return RUNNING, stop, rho, beta

@@ -12,14 +12,19 @@ from __future__ import annotations
 from numba.core import types
 from numba.extending import overload
 
-from .fma import fma
+from .intrinsics import fma, get, load
 from .layouts import Points, Rows
 
 ARGUMENTS = "the answer of each layout is registered below"
 
 
 def at(c, p):
-    """A coefficient at position p: a number holds everywhere."""
+    """A coefficient at position p: a number holds everywhere, one row of eight for all lanes."""
+    raise NotImplementedError(ARGUMENTS)
+
+
+def at8(c, q):
+    """The coefficients of positions 8 q to 8 q + 7, a number or a Vector."""
     raise NotImplementedError(ARGUMENTS)
 
 
@@ -61,9 +66,17 @@ def under2(A, p, x, acc, y, bcc):
 @overload(at)
 def _at(c, p):
     del p
-    if isinstance(c, types.Array):
-        return lambda c, p: c[p]
-    return lambda c, p: c
+    if not isinstance(c, types.Array):
+        return lambda c, p: c
+    if c.ndim == 2:  # one row, a number for each lane
+        return lambda c, p: load(c, 0)
+    return lambda c, p: c[p]
+
+
+@overload(at8)
+def _at8(c, q):
+    del q
+    return (lambda c, q: load(c, q)) if isinstance(c, types.Array) else lambda c, q: c
 
 
 def _register(primitive, rows, points):
@@ -76,7 +89,7 @@ def _register(primitive, rows, points):
 
 
 def _span_rows(A):
-    return 1, 0, 1, len(A.diag) - 2
+    return 1, 0, 1, (len(A.ptr) - 3) // 2
 
 
 def _span_points(A):
@@ -85,48 +98,48 @@ def _span_points(A):
 
 def _over_rows(A, p, x, acc):
     for q in range(A.ptr[2 * p], A.ptr[2 * p + 1]):
-        acc = fma(-A.val[q], x[A.col[q]], acc)
+        acc = fma(-A.val[q], get(x, A.col[q]), acc)
     return acc
 
 
 def _under_rows(A, p, x, acc):
     for q in range(A.ptr[2 * p + 1], A.ptr[2 * p + 2]):
-        acc = fma(-A.val[q], x[A.col[q]], acc)
+        acc = fma(-A.val[q], get(x, A.col[q]), acc)
     return acc
 
 
 def _over2_rows(A, p, x, acc, y, bcc):
     for q in range(A.ptr[2 * p], A.ptr[2 * p + 1]):
         v, j = -A.val[q], A.col[q]
-        acc = fma(v, x[j], acc)
-        bcc = fma(v, y[j], bcc)
+        acc = fma(v, get(x, j), acc)
+        bcc = fma(v, get(y, j), bcc)
     return acc, bcc
 
 
 def _under2_rows(A, p, x, acc, y, bcc):
     for q in range(A.ptr[2 * p + 1], A.ptr[2 * p + 2]):
         v, j = -A.val[q], A.col[q]
-        acc = fma(v, x[j], acc)
-        bcc = fma(v, y[j], bcc)
+        acc = fma(v, get(x, j), acc)
+        bcc = fma(v, get(y, j), bcc)
     return acc, bcc
 
 
 def _over_points(A, p, x, acc):
-    return fma(-at(A.north, p), x[p + A.nx + 1], acc)
+    return fma(-at(A.north, p), get(x, p + A.nx + 1), acc)
 
 
 def _under_points(A, p, x, acc):
-    return fma(-at(A.south, p), x[p - A.nx - 1], acc)
+    return fma(-at(A.south, p), get(x, p - A.nx - 1), acc)
 
 
 def _over2_points(A, p, x, acc, y, bcc):
     v, j = -at(A.north, p), p + A.nx + 1
-    return fma(v, x[j], acc), fma(v, y[j], bcc)
+    return fma(v, get(x, j), acc), fma(v, get(y, j), bcc)
 
 
 def _under2_points(A, p, x, acc, y, bcc):
     v, j = -at(A.south, p), p - A.nx - 1
-    return fma(v, x[j], acc), fma(v, y[j], bcc)
+    return fma(v, get(x, j), acc), fma(v, get(y, j), bcc)
 
 
 _register(span, _span_rows, _span_points)

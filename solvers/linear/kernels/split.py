@@ -7,17 +7,16 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from .layouts import Array, Rows
+from .layouts import Array, Rows, padded
 
 
 @njit(cache=True, nogil=True)
-def split(indptr, indices, data, diagonal, ptr, col):
-    """The arrays ``sub``, ``sup`` and ``val`` of ``Rows``; fills ``ptr`` and ``col``.
+def split(indptr, indices, data, diagonal, sub, sup, ptr, col, val):
+    """Fill the arrays of ``Rows``; return the number of entries away from the diagonal.
 
     The matrix has sorted columns without duplicates and ``diagonal`` holds no zero.
     """
     n = len(indptr) - 1
-    sub, sup, val = np.zeros(n + 2), np.zeros(n + 2), np.empty(len(col))
     q = 0
     for i in range(n):
         d = diagonal[i]
@@ -37,7 +36,7 @@ def split(indptr, indices, data, diagonal, ptr, col):
             elif indices[k] < i and data[k] != 0.0:
                 col[q], val[q], q = indices[k] + 1, data[k] / d, q + 1
         ptr[2 * i + 4] = q
-    return sub, sup, val, q
+    return q
 
 
 def rows_of(indptr: Array, indices: Array, data: Array, diagonal: Array) -> Rows:
@@ -46,7 +45,8 @@ def rows_of(indptr: Array, indices: Array, data: Array, diagonal: Array) -> Rows
     diagonal = diagonal.astype(np.float64)  # float32 entries are divided in float64
     size = np.uint32 if max(len(data), 2 * n + 3) < 2**32 else np.uint64
     ptr, col = np.zeros(2 * n + 3, size), np.zeros(len(data), size)
-    sub, sup, val, q = split(indptr, indices, data, diagonal, ptr, col)
-    diag = np.ones(n + 2)
-    diag[1:-1] = diagonal
+    sub, sup, diag = padded(n + 2, 0.0), padded(n + 2, 0.0), padded(n + 2, 1.0)
+    diag[1 : n + 1] = diagonal
+    val = np.empty(len(data))
+    q = split(indptr, indices, data, diagonal, sub, sup, ptr, col, val)
     return Rows(diag, sub, sup, ptr, col[:q].copy(), val[:q].copy())

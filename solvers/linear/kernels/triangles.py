@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from numba import njit
 
-from .fma import fma
+from .intrinsics import assume, fma
 from .primitives import after, at, before, over, span, under, under2
 
 
@@ -18,6 +18,7 @@ def lower(A, r, y, omega):
         start = first + line * stride
         last = y[start - 1]
         for p in range(start, start + count):
+            assume(p > 0)
             last = fma(-omega * before(A, p), last, omega * under(A, p, y, r[p]))
             y[p] = last
 
@@ -27,10 +28,10 @@ def directions(A, y, beta, p, t, omega):
     """The new direction p = y + beta p, and t from (I/omega + U') t = p."""
     lines, stride, first, count = span(A)
     for line in range(lines - 1, -1, -1):
-        end = first + line * stride + count - 1
-        last = t[end + 1]
-        for k in range(count):
-            i = end - k
+        start = first + line * stride
+        last = t[start + count]
+        for i in range(start + count - 1, start - 1, -1):
+            assume(i > 0)
             p[i] = fma(beta, p[i], y[i])
             last = fma(-omega * after(A, i), last, omega * over(A, i, t, p[i]))
             t[i] = last
@@ -49,6 +50,7 @@ def transform(A, y, p, t, s, omega):
         start = first + line * stride
         last, met = s[start - 1], y[start - 1]
         for i in range(start, start + count):
+            assume(i > 0)
             right, seen = under2(A, i, s, fma(-c, t[i], p[i]), y, -inverse * y[i])
             w, d = before(A, i), at(A.diag, i)
             last = fma(-omega * w, last, omega * right)
@@ -68,6 +70,7 @@ def transformed_norm2(A, y, omega):
     for line in range(lines):
         start = first + line * stride
         for i in range(start, start + count):
+            assume(i > 0)
             r = at(A.diag, i) * fma(-before(A, i), y[i - 1], under(A, i, y, -inverse * y[i]))
             total = fma(r, r, total)
     return total
