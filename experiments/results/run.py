@@ -22,8 +22,9 @@ EARLY = "--budget 20 --seeds 10 --schedules linear,cosine,linear+warmup(0.05),li
 SCRIPTS = {
     "convex": "convex.py",
     "refine-digits": "refinement.py digits --budget 100 --seeds 10",
-    "refine-fashion": "refinement.py fashion --budget 25 --seeds 5",
-    "refine-shakespeare": "refinement.py shakespeare --optimizer adamw --budget 25 --seeds 5",
+    "refine-fashion": "refinement.py fashion --budget 50 --seeds 5 --also online",
+    "refine-shakespeare": "refinement.py shakespeare --optimizer adamw --budget 30 --seeds 5 "
+    "--also online",
     "refine-fashion-mlp": f"refinement.py fashion:mlp {EARLY}",
     "refine-fashion-large-start": f"refinement.py fashion:large-start {EARLY}",
     "gains": "gains.py",
