@@ -11,6 +11,7 @@ from .compare import compare
 from .data import data_app
 from .plot import plot
 from .refine import refine
+from .relax import relax
 from .score import score
 
 app = typer.Typer(
@@ -23,6 +24,7 @@ app = typer.Typer(
 app.command()(compare)
 app.command()(plot)
 app.command()(refine)
+app.command()(relax)
 app.command()(score)
 app.add_typer(data_app, name="data")
 
