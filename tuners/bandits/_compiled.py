@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
+from functools import cache
 from typing import Any, TypeVar
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -15,14 +16,22 @@ def compiled(function: Function) -> Function:
     One source serves both, so both draw the same arms. Only the modules of kernels import this,
     and bandits import those when they are built: ``import ritard.tuners`` stays light.
     """
+    numba = _numba()
+    if numba is None:
+        return function
+    return numba.njit(cache=True, error_model="numpy", nogil=True)(function)
+
+
+@cache
+def _numba() -> Any:
+    """The module, or None after one warning."""
     try:
         import numba
     except ImportError:
         warnings.warn(
-            'bandits run in NumPy, about 20 times slower: pip install "ritard[solvers]"',
+            'bandits run in NumPy, several times slower: pip install "ritard[solvers]"',
             RuntimeWarning,
-            stacklevel=2,
+            stacklevel=4,
         )
-        return function
-    jit: Any = numba.njit(cache=True, error_model="numpy", nogil=True)
-    return jit(function)
+        return None
+    return numba

@@ -7,8 +7,8 @@ from typing import Any
 
 from ...schedules._checks import number, plain
 
-LARGEST = 1e150
-"""Excess that counts as no larger: sums of importance-weighted costs stay finite."""
+LARGEST, SMALLEST = 1e140, 1e-140
+"""Excess that counts as no larger, and below which it counts as 0: squares stay in range."""
 
 
 class Costs:
@@ -47,7 +47,8 @@ class Costs:
         cost = finite_or_not(cost)
         if not math.isfinite(cost):
             return self.worst if self.count else None
-        return min(max(cost - self.cost_min, 0.0), LARGEST)
+        excess = min(cost - self.cost_min, LARGEST)
+        return excess if excess >= SMALLEST else 0.0
 
     @property
     def scale(self) -> float:

@@ -53,8 +53,11 @@ class Progress:
             self._pending = Choice(value, arm, probability, context, tuple(baselines))
 
     def ask(self, context: float | None) -> Choice:
-        """The tuner's choice; after an interrupted solve the one that was made for it."""
-        if self._pending is not None:
+        """The tuner's choice; after an interrupted solve the one that was made for it.
+
+        A system that comes back with another context is another system, and asked for anew.
+        """
+        if self._pending is not None and self._pending.context == context:
             return self._pending
         start = time.perf_counter()
         choice: Choice = self._tuner.ask(context)

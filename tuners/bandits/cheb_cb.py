@@ -102,7 +102,7 @@ class ChebCB(Learner):
 
     def probabilities(self, context: float) -> Array:
         """The chances of the arms at a context in the next round, shape (d,)."""
-        self._ask(context, 0.0)
+        self._ask(self._range.place(context), 0.0)
         return self._p.copy()
 
     def _eta(self) -> float:
@@ -117,12 +117,12 @@ class ChebCB(Learner):
         """K N; any will do while every cost was the least."""
         return self._N * (self._costs.worst or 1.0)
 
-    def _ask(self, context: float | None, u: float) -> int:
-        x = self._range.place(context)
+    def _ask(self, x: float, u: float) -> int:
         return self._kernels.cheb_ask(x, self._theta, self._eta(), u, self._f, self._p)
 
     def _draw(self, context: float | None) -> tuple[int, float, tuple[float, ...]]:
-        arm = self._ask(context, self._rng.random())
+        x = self._range.place(context)  # refuses before anything is drawn
+        arm = self._ask(x, self._rng.random())
         return arm, float(self._p[arm]), ()
 
     def _learn(self, choice: Choice, excess: float) -> None:

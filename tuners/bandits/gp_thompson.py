@@ -83,10 +83,10 @@ class GPThompson(Learner):
         return self._range.place(context) if len(self._f) > 1 else 0.0
 
     def _draw(self, context: float | None) -> tuple[int, float, tuple[float, ...]]:
+        x = self._place(context)  # refuses before anything is drawn
         count, squares = self._noise.tolist()
         sigma = NOISE * math.sqrt(squares / count)
         normal = self._rng.standard_normal(len(self.arms))
-        x = self._place(context)
         arm = self._kernels.gp_ask(x, self._mean, self._cov, sigma, normal, self._f, self._s)
         return arm, 1.0, ()
 

@@ -8,7 +8,7 @@ from typing import Any
 from ...schedules._checks import whole
 from ._learner import Seed, check_keys, check_settings, checked_arms
 from .cheb_cb import ContextRange
-from .choice import Choice
+from .choice import Choice, check_choice
 from .tsallis_inf import REDUCED_VARIANCE, Estimator, TsallisINF
 
 
@@ -68,7 +68,8 @@ class TsallisINFCB:
         return self._learners[self.bin(context)].ask(context)
 
     def tell(self, choice: Choice, cost: float) -> None:
-        """Report what a choice cost to the learner of its bin."""
+        """Report what a choice cost, to the learner of its bin."""
+        check_choice(choice, len(self.arms))
         self._learners[self.bin(choice.context)].tell(choice, cost)
 
     def settings(self) -> dict[str, Any]:
