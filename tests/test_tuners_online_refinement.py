@@ -22,6 +22,7 @@ from ritard.schedules import (
     refine,
 )
 from ritard.tuners import OnlineRefinement, Plateau
+from ritard.tuners._forecast import refined_slope
 from tables import checked
 
 BASE = 0.3
@@ -173,6 +174,13 @@ def test_early_noise_is_borne() -> None:
     two_runs = refine(GradNorms.of(norms))
     assert two_runs(100, 200) < 0.02
     assert rates(norms) == [BASE * Linear()(t, 200) for t in range(200)]
+
+
+def test_a_vanishing_norm_weighs_as_a_thousandth_of_the_median() -> None:
+    """By hand: weights 1e6, 1, 1, 1 and five of 1 to come; the peak is 1e6 x 8."""
+    assert refined_slope([1e-9, 1, 1, 1], 1, 8, 1e-9, "l2") == pytest.approx(1e-6, rel=1e-12)
+    assert refined_slope([1e-9, 1, 1, 1], 1, 8, 1e-9, "l1") == pytest.approx(1e-3, rel=1e-12)
+    assert refined_slope([0, math.nan, 0], 1, 8, 1e-9, "l2") == 1
 
 
 def test_only_scale_free_ratios_of_norms_count() -> None:

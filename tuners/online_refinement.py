@@ -165,15 +165,13 @@ class OnlineRefinement(ScheduleLR):
         """Plain values only: it loads under ``torch.load(weights_only=True)`` and is JSON."""
         self._collect()
         name = {"name": "online", "smoothing": self.smoothing, "norm": self.norm}
-        return super().state_dict() | {
-            "schedules": {"lr": name},
-            "refinement": {
-                "scale": self._own_scale,
-                "levels": self._levels.state_dict(),
-                "course": self._course.state_dict(),
-                "recorder": self._recorder.state_dict(),
-            },
+        refinement = {
+            "scale": self._own_scale,
+            "levels": self._levels.state_dict(),
+            "course": self._course.state_dict(),
+            "recorder": self._recorder.state_dict(),
         }
+        return super().state_dict() | {"schedules": {"lr": name}, "refinement": refinement}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Go on from a saved position; another horizon than the saved one is fine.
@@ -223,12 +221,9 @@ class OnlineRefinement(ScheduleLR):
     def _warn_where_nothing_comes(self, found: int) -> None:
         if found or self._levels.values or self._silent or self.last_epoch < LEAST_BLOCK:
             return
-        text = (
-            "OnlineRefinement: no gradient norms: the decay stays linear. Call record() after "
-            "backward(), or attach()"
-        )
-        warnings.warn(text, UserWarning, stacklevel=2)
         self._silent = True
+        text = "no gradient norms: the decay stays linear; call record() after backward()"
+        warnings.warn(f"OnlineRefinement: {text}", UserWarning, stacklevel=2)
 
 
 def _counted(total_steps: int | Budget) -> Budget:
@@ -250,7 +245,5 @@ def _checked(kept: Any) -> tuple[Levels, Course]:
         course.load_state_dict(kept["course"])
         GradNorms.of(kept["recorder"]["norms"], steps=kept["recorder"]["steps"])
     except (KeyError, TypeError, ValueError) as error:
-        raise ValueError(
-            f"state_dict: refinement: {error!r}; expected what state_dict() gave"
-        ) from error
+        raise ValueError(f"state_dict: refinement: {error!r}; expected a saved one") from error
     return levels, course
