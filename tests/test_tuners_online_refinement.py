@@ -23,6 +23,7 @@ from ritard.schedules import (
 )
 from ritard.tuners import OnlineRefinement, Plateau
 from ritard.tuners._forecast import refined_slope
+from ritard.tuners._levels import Levels
 from tables import checked
 
 BASE = 0.3
@@ -289,6 +290,20 @@ def test_memory_does_not_grow_with_the_run() -> None:
         assert len(state["levels"]["values"]) <= 1050 and len(state["course"]) <= 106
         assert len(state["recorder"]["norms"]) < 10
     assert len(loop.scheduler.schedule().table) == 10_001
+
+
+def test_levels_are_medians_of_whole_parts() -> None:
+    levels = Levels(3)
+    log = GradNorms.of(
+        [1, 5, 2, math.inf, 4, 8, math.nan, 7, 9], "l1", [0, 1, 2, 4, 5, 8, 9, 12, 13]
+    )
+    later = levels.take(log, 14)
+    assert levels.values == [2, 4, 8] + [pytest.approx(math.nan, nan_ok=True)]
+    assert (later.norms.tolist(), later.steps.tolist(), later.norm) == ([7, 9], [12, 13], "l1")
+    levels.take(GradNorms.of([7, 9, 30], steps=[12, 13, 14]), 15)
+    assert levels.values[4:] == [9]
+    levels.forget(8)
+    assert levels.values == [2, 4]
 
 
 def test_norms_are_fetched_a_percent_of_the_run_at_a_time() -> None:
