@@ -157,7 +157,7 @@ def test_any_finite_costs_leave_probabilities_a_distribution(costs, seed) -> Non
     tuners = [LEARNERS["TsallisINF"](seed), LEARNERS["TsallisINF IW"](seed)]
     cheb = LEARNERS["ChebCB"](seed)
     for t, cost in enumerate(costs):
-        context = math.sin(t) / 5
+        context = math.sin(t) / 7
         for tuner, p in ((tuners[0], tuners[0].probabilities()),
                          (tuners[1], tuners[1].probabilities()),
                          (cheb, cheb.probabilities(context))):  # fmt: skip

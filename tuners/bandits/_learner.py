@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from ...schedules._checks import number, plain
+from ...schedules._checks import plain
 from ._costs import Costs
 from .choice import Choice, check_choice
 
@@ -108,15 +108,6 @@ def checked_arms(arms: Sequence[Any]) -> tuple[Any, ...]:
     if not found:
         raise ValueError(f"arms={arms!r}: expected at least one")
     return found
-
-
-def scalar_context(context: Any) -> float:
-    """A finite number, or raise TypeError or ValueError."""
-    if type(context) is float and -1e308 < context < 1e308:
-        return context
-    if context is None:
-        raise TypeError("context=None: this tuner needs a number at every ask(context)")
-    return float(number("context", context))
 
 
 def label(arm: Any) -> Any:

@@ -3,42 +3,15 @@
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from ...schedules._checks import number, whole
-from ._learner import Array, Learner, Seed, scalar_context
+from ...schedules._checks import whole
+from ._context import ContextRange
+from ._learner import Array, Learner, Seed
 from .choice import Choice
-
-
-class ContextRange:
-    """The interval of contexts, mapped to [-1, 1]; what lies outside is clipped, with a warning.
-
-    Outside the interval polynomials explode: T_5 is 1e8 at 24.
-    """
-
-    def __init__(self, low: float, high: float) -> None:
-        self.low, self.high = number("low", low), number("high", high)
-        if not self.low < self.high:
-            raise ValueError(f"low={low!r}, high={high!r}: expected low < high")
-        self._warned = False
-
-    def place(self, context: Any) -> float:
-        """Where a context lies, in [-1, 1]; TypeError or ValueError where it is no number."""
-        c = scalar_context(context)
-        if self.low <= c <= self.high:
-            return 2.0 * (c - self.low) / (self.high - self.low) - 1.0
-        if not self._warned:
-            self._warned = True
-            warnings.warn(
-                f"context={c!r} lies outside [{self.low!r}, {self.high!r}]: clipped (said once)",
-                RuntimeWarning,
-                stacklevel=4,
-            )
-        return 1.0 if c > self.high else -1.0
 
 
 class ChebCB(Learner):

@@ -9,9 +9,18 @@ from typing import Any
 import numpy as np
 
 from ...schedules._checks import number, whole
+from ._context import ContextRange
 from ._learner import Learner, Seed
-from .cheb_cb import ContextRange
 from .choice import Choice
+
+NOISE = 0.1
+"""Scatter of log cost that is expected at first: ten per cent."""
+
+LEVEL = 9.0
+"""Prior variance of what all arms have in common, in log cost: a factor of exp(3) either way."""
+
+WEIGHT = 10.0
+"""Observations that the expected scatter is worth."""
 
 
 class GPThompson(Learner):
@@ -106,13 +115,3 @@ class GPThompson(Learner):
         """Kind, arms, least cost, interval of contexts, number of features and reach."""
         here = {"low": self._range.low, "high": self._range.high, "features": len(self._f)}
         return super().settings() | here | {"reach": self.reach}
-
-
-NOISE = 0.1
-"""Scatter of log cost that is expected at first: ten per cent."""
-
-LEVEL = 9.0
-"""Prior variance of what all arms have in common, in log cost: a factor of exp(3) either way."""
-
-WEIGHT = 10.0
-"""Observations that the expected scatter is worth."""

@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 
 from ...schedules._checks import number, whole
-from ...solvers.linear import jacobi_radius, optimal_omega
-from ._learner import Learner, scalar_context
+from ...solvers.linear import Splitting, jacobi_radius, optimal_omega
+from ._context import scalar_context
+from ._learner import Learner
 from .choice import Choice
 from .fixed import Fixed
 
@@ -147,8 +148,6 @@ def lanczos_young(A: Any, steps: int = 20, omega_max: float = 1.95) -> PolicyCla
 
 
 def _constant_diagonal(A: Any) -> float:
-    from ...solvers.linear import Splitting
-
     entries = np.real(Splitting.of(A).diagonal)
     if np.ptp(entries) > 1e-12 * abs(entries[0]):
         raise ValueError(

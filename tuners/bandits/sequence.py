@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -64,8 +65,8 @@ def tune_sequence(
             receives each solution by ``send``, or None where there is no usable one.
         tuner: A bandit of this package, or what has its four methods and gives a ``Choice``.
         method: "sor", "ssor", "ssor_cg", or a function (A, b, value, x0) -> Solution, for
-            choices that are not omega.
-        rtol: As of ``ritard.solvers.linear.solve``; so are the next three.
+            choices that are not omega; tolerances and maxiter are then its own affair.
+        rtol: As of ``ritard.solvers.linear.solve``.
         atol: Absolute tolerance.
         relative_to: What rtol refers to, "b" or "r0".
         maxiter: Most iterations; also what a failed solve costs.
@@ -110,20 +111,10 @@ def tune_sequence(
     every = number("checkpoint_every", checkpoint_every, low=0)
     run = Progress(tuner, settings, checkpoint, every)
     stream = Stream(systems, len(run), run.x)
-    start = run.x if len(run) else getattr(systems, "x0", None)
+    first = run.x if len(run) else getattr(systems, "x0", None)
+    step = _Step(run, solver, price, fallback, warm_start, progress)
     try:
-        while (system := stream.next(run.x)) is not None:
-            A, b, context = system
-            x0 = _start(start, b) if warm_start else None
-            choice = run.ask(context)
-            began = time.perf_counter()
-            solution = solver(A, b, choice.value, x0)
-            seconds = time.perf_counter() - began
-            run.tell(choice, solution, price(solution, seconds), seconds)
-            run.x = start = _usable(solution, fallback, A, b)
-            run.save_when_due()
-            if progress is not None:
-                progress(len(run), choice, solution)
+        step.all(stream, first)
     except Exception as error:
         run.save()
         kept = f"; saved in {checkpoint}" if checkpoint is not None else ""
@@ -136,6 +127,50 @@ def tune_sequence(
         raise
     run.save()
     return run.report()
+
+
+@dataclass(frozen=True)
+class _Step:
+    """How each system is solved."""
+
+    run: Progress
+    solver: Solver
+    price: Callable[[Solution, float], float]
+    fallback: Callable[[Any, Vector], Vector] | None
+    warm_start: bool
+    progress: Callable[[int, Choice, Solution], None] | None
+
+    def all(self, stream: Stream, start: Vector | None) -> None:
+        """Solve what the stream holds, the first from ``start`` where starts are warm."""
+        run = self.run
+        while (system := stream.next(run.x)) is not None:
+            A, b, context = system
+            choice, solution = self.one(A, b, context, start if self.warm_start else None)
+            run.x = start = self.usable(solution, A, b)
+            run.save_when_due()
+            if self.progress is not None:
+                self.progress(len(run), choice, solution)
+
+    def one(self, A: Any, b: Vector, context: Any, x0: Vector | None) -> tuple[Choice, Solution]:
+        """Ask, solve, tell."""
+        if x0 is not None and x0.shape != b.shape:
+            raise ValueError(
+                f"b of shape {b.shape} after a solution of shape {x0.shape}: a warm start needs "
+                "equal sizes (warm_start=False allows them to change)"
+            )
+        choice = self.run.ask(context)
+        began = time.perf_counter()
+        solution = self.solver(A, b, choice.value, x0)
+        seconds = time.perf_counter() - began
+        self.run.tell(choice, solution, self.price(solution, seconds), seconds)
+        return choice, solution
+
+    def usable(self, solution: Solution, A: Any, b: Vector) -> Vector | None:
+        """The solution to go on from; None where it is not finite."""
+        x = solution.x
+        if self.fallback is not None and not solution.converged:
+            x = np.asarray(self.fallback(A, b))
+        return x if np.isfinite(x).all() else None
 
 
 def _relaxation(method: Any, limits: dict[str, Any]) -> Solver:
@@ -160,26 +195,9 @@ def _price(cost: Any, maxiter: int | None) -> Callable[[Solution, float], float]
         return lambda solution, seconds: seconds if solution.converged else math.inf
     if not callable(cost):
         raise ValueError(f"cost={cost!r}: expected 'iterations', 'seconds' or a function")
-    price: Callable[[Solution, float], float] = cost
+    price: Any = cost
     return lambda solution, seconds: price(solution, seconds) if solution.converged else math.inf
 
 
 def _name(choice: Any) -> str:
     return choice if isinstance(choice, str) else getattr(choice, "__name__", repr(choice))
-
-
-def _start(x: Vector | None, b: Vector) -> Vector | None:
-    if x is not None and x.shape != b.shape:
-        raise ValueError(
-            f"b of shape {b.shape} after a solution of shape {x.shape}: a warm start needs equal "
-            "sizes (warm_start=False allows them to change)"
-        )
-    return x
-
-
-def _usable(
-    solution: Solution, fallback: Callable[[Any, Vector], Vector] | None, A: Any, b: Vector
-) -> Vector | None:
-    """The solution to go on from; None where it is not finite."""
-    x = solution.x if solution.converged or fallback is None else np.asarray(fallback(A, b))
-    return x if np.isfinite(x).all() else None

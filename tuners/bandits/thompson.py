@@ -10,9 +10,9 @@ from ._means import Means
 class ThompsonSampling(Means):
     """Each arm's mean cost is drawn from its posterior; the arm of the least draw is played.
 
-    The posterior of arm i is normal with its mean cost and variance v_i / n_i, v_i the variance
-    of its costs, or of all costs where it has two or fewer; each arm is played once first. The
-    probability of a choice is not known in closed form and is given as 1.
+    The posterior of arm i is normal with its mean cost and variance v / n_i, v the variance of
+    costs about their arm's mean, pooled over the arms; each arm is played once first. The
+    probability of a choice has no closed form and is given as 1.
 
     Args:
         arms: What can be chosen.

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from ...schedules._checks import whole
+from ._context import ContextRange
 from ._learner import Seed, check_keys, check_settings, checked_arms
-from .cheb_cb import ContextRange
 from .choice import Choice, check_choice
 from .tsallis_inf import REDUCED_VARIANCE, Estimator, TsallisINF
 
