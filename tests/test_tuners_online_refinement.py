@@ -298,7 +298,7 @@ def test_levels_are_medians_of_whole_parts() -> None:
         [1, 5, 2, math.inf, 4, 8, math.nan, 7, 9], "l1", [0, 1, 2, 4, 5, 8, 9, 12, 13]
     )
     later = levels.take(log, 14)
-    assert levels.values == [2, 4, 8] + [pytest.approx(math.nan, nan_ok=True)]
+    assert levels.values == [2, 4, 8, pytest.approx(math.nan, nan_ok=True)]
     assert (later.norms.tolist(), later.steps.tolist(), later.norm) == ([7, 9], [12, 13], "l1")
     levels.take(GradNorms.of([7, 9, 30], steps=[12, 13, 14]), 15)
     assert levels.values[4:] == [9]
