@@ -2,7 +2,8 @@
 
 1. ``ritard compare`` of the schedules known in advance, each at its best rate.
 2. One more linear run at its best rate, with a seed of its own (SEED), that records gradient norms.
-3. ``ritard compare`` with the refined schedule added; what 1. has run is not run again.
+3. ``ritard compare`` with the refined schedule added, and what ``--also`` names (``online`` needs
+   no first run); what 1. has run is not run again.
 """
 
 import argparse
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import lightning.pytorch as pl
+import torch
 from ritard.experiments.compare.grid import updates
 from ritard.experiments.tasks import get_task
 from ritard.schedules import GradNormCallback, Linear, ScheduleCallback
@@ -37,6 +39,7 @@ def best_linear_rate(report: Any) -> float:
 def record(task_name: str, optimizer: str, budget: float, lr: float, path: Path) -> None:
     """A linear run whose gradient norms go to ``path``."""
     task = get_task(task_name)
+    torch.set_num_threads(1)  # as in every run that is compared
     pl.seed_everything(SEED, verbose=False)
     module = task.module(optimizer, lr)
     path.unlink(missing_ok=True)
