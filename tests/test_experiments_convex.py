@@ -3,6 +3,7 @@
 import json
 import math
 import os
+from functools import partial
 
 import numpy as np
 import pytest
@@ -18,6 +19,7 @@ from ritard.experiments.convex import (
     correlation,
     draw_gains,
     draw_gaps,
+    draw_near,
     of_result,
     of_task,
     render,
@@ -31,7 +33,7 @@ from ritard.experiments.convex.gains import GROUPS, _spearman, by_prediction, ra
 from ritard.experiments.convex.problem import FAR_STD, Minimum, Part, Problem, load, minimise
 from ritard.experiments.convex.sgd import _batches, run_sgd
 from ritard.experiments.convex.suite import NAMES, SCHEDULES, record
-from ritard.experiments.convex.summary import paired, ranks, smallest_difference
+from ritard.experiments.convex.summary import agreement, paired, ranks, smallest_difference
 from ritard.experiments.convex.tune import Tuned, tune
 from ritard.experiments.tasks import get_task
 from ritard.schedules import Cosine, GradNorms, Linear, ScheduleLR, predicted_gain, refine
@@ -330,7 +332,7 @@ def test_the_table_and_the_pictures(tmp_path, iris):
     write_table([iris], tmp_path / "table.csv")
     lines = (tmp_path / "table.csv").read_text().splitlines()
     assert len(lines) == 1 + len(NAMES) and lines[1].startswith("iris,flat,")
-    save(lambda ax: draw_gaps([iris], ax), (6, 4), tmp_path / "gaps.png")
+    save([lambda ax: draw_gaps([iris], ax)], (6, 4), tmp_path / "gaps.png")
     assert (tmp_path / "gaps.png").stat().st_size > 10_000
     assert [path.suffix for path in tmp_path.iterdir()].count(".png") == 1
     assert sum(1 for _ in render([iris])) == 11
@@ -346,7 +348,7 @@ def by_hand(name="iris", lr=0.1, predicted=1.5, **gaps):
         key: Tuned(lr, "", tuple(gaps.get(key, [9.0] * seeds)), (50.0,) * seeds) for key in NAMES
     }
     norms = (4.0,) * 50 + (1.0,) * 50 + (0.5,)
-    return Result(name, 90, 4, 3, 16, 0.0, 0.0, predicted, norms, (1.0,), tuned)
+    return Result(name, 90, 4, 3, 16, 60, 0.0, 0.0, predicted, norms, (1.0,), tuned)
 
 
 def test_ranks_by_hand():
@@ -359,6 +361,15 @@ def test_ranks_by_hand():
     assert found["cosine"].share.top3 == 100 and found["flat"].share.top3 == 0
     assert {r.mean for r in ranks([first], "errors").values()} == {3.5}
     assert ranks([], "gaps") == {}
+
+
+def test_agreement_of_the_order_with_that_of_the_bounds():
+    """By the specification: linear, cosine, 1/sqrt(t), flat, 1/t."""
+    order = {"linear": [1.0], "cosine": [2.0], "1/sqrt(t)": [3.0], "flat": [4.0], "1/t": [5.0]}
+    assert agreement(by_hand(**order)) == pytest.approx(1)
+    assert agreement(by_hand(**{name: [-g[0]] for name, g in order.items()})) == pytest.approx(-1)
+    order |= {"linear": [2.0], "cosine": [1.0]}
+    assert agreement(by_hand(**order)) == pytest.approx(0.8)  # one of ten pairs
 
 
 def test_paired_differences_and_what_seeds_can_show():
@@ -443,7 +454,8 @@ def test_gains_of_sets_and_of_tasks(tmp_path):
     assert len(lines) == 5
     write_gains([near, far, task], tmp_path / "gains.csv")
     assert len((tmp_path / "gains.csv").read_text().splitlines()) == 4
-    save(lambda ax: draw_gains([near, far, task], ax), (7, 5), tmp_path / "gains.png")
+    panels = [partial(draw, [near, far, task]) for draw in (draw_gains, draw_near)]
+    save(panels, (9, 5), tmp_path / "gains.png")
     assert (tmp_path / "gains.png").stat().st_size > 10_000
 
 

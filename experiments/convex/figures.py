@@ -14,24 +14,24 @@ from matplotlib.figure import Figure
 from ...schedules._atomic import atomic_path
 from ...schedules.plot import PALETTE
 from ..figures import plain_log
-from .gains import GROUPS, Gain
+from .gains import GROUPS, NETWORK, Gain
 from .suite import NAMES, REFERENCE, Result
 
 MARKERS = "osD^vP"
-NAMED = 1.4
-"""Problems with gains this far from 1 are named; the others would lie over each other."""
+NEAR = 1.7
+"""Gains up to this factor from 1 have a panel of their own."""
 
-_BESIDE: Any = {"textcoords": "offset points", "fontsize": 10}
+_BESIDE: Any = {"textcoords": "offset points"}
 _STYLE: Any = {"font.size": 12, "axes.grid": True, "grid.alpha": 0.3, "savefig.dpi": 120}
 
 
-def save(draw: Callable[[Axes], None], size: tuple[float, float], path: Path) -> None:
-    """Draw on axes into a file, which is there whole or not at all."""
+def save(panels: Sequence[Callable[[Axes], None]], size: tuple[float, float], path: Path) -> None:
+    """Draw panels side by side into a file, which is there whole or not at all."""
     with rc_context(_STYLE):
         figure = Figure(figsize=size, layout="constrained")
-        ax = figure.subplots()
-        draw(ax)
-        ax.spines[["top", "right"]].set_visible(False)
+        for draw, ax in zip(panels, figure.subplots(1, len(panels), squeeze=False)[0], strict=True):
+            draw(ax)
+            ax.spines[["top", "right"]].set_visible(False)
         with atomic_path(path) as temporary:
             figure.savefig(temporary)
 
@@ -53,24 +53,41 @@ def draw_gaps(results: Sequence[Result], ax: Axes) -> None:
 def draw_gains(gains: Sequence[Gain], ax: Axes) -> None:
     """Measured against predicted gain of refining, a mark a problem, with standard errors."""
     ax.set(xscale="log", yscale="log")
+    _draw(gains, ax)
+    _name([gain for gain in gains if not _near(gain)], ax)
+    plain_log(ax.xaxis)
+    plain_log(ax.yaxis)
+    ax.legend(frameon=False, loc="upper left")
+
+
+def draw_near(gains: Sequence[Gain], ax: Axes) -> None:
+    """The same where both gains are near 1; the networks have their names."""
+    near = [gain for gain in gains if _near(gain)]
+    _draw(near, ax)
+    _name([gain for gain in near if gain.group == NETWORK], ax)
+    ax.set(title="the same near 1")
+
+
+def _draw(gains: Sequence[Gain], ax: Axes) -> None:
     for i, label in enumerate(GROUPS):
         group = [gain for gain in gains if gain.group == label]
         x, y = [gain.predicted for gain in group], [gain.measured for gain in group]
         errors = [gain.stderr for gain in group]
         ax.errorbar(x, y, errors, **_marks(i), capsize=3, label=label)
-    top = max(gain.predicted for gain in gains)
+    top = max((gain.predicted for gain in gains), default=1.0)
     ax.plot([1, top], [1, top], "--", color=PALETTE[6], linewidth=1.5, label="as predicted")
     ax.axhline(1, color=PALETTE[6], linewidth=1.5, label="no gain")
+    ax.set_xlabel("predicted gain, from the norms of one linear run")
+    ax.set_ylabel("measured gain: linear's metric / refined's")
+
+
+def _near(gain: Gain) -> bool:
+    return max(gain.predicted, gain.measured, 1 / gain.measured) <= NEAR
+
+
+def _name(gains: Sequence[Gain], ax: Axes) -> None:
     for gain in gains:
-        if max(gain.predicted, gain.measured, 1 / gain.measured) > NAMED:
-            ax.annotate(gain.name, (gain.predicted, gain.measured), (8, 5), **_BESIDE)
-    ax.set(
-        xlabel="predicted gain, from the gradient norms of one linear run",
-        ylabel="measured gain: linear's metric / refined's",
-    )
-    plain_log(ax.xaxis)
-    plain_log(ax.yaxis)
-    ax.legend(frameon=False, loc="upper left")
+        ax.annotate(gain.name, (gain.predicted, gain.measured), (8, 6), **_BESIDE)
 
 
 def _marks(i: int) -> Any:

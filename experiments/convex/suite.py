@@ -55,7 +55,7 @@ class Protocol:
     """
 
     steps: int = 2_000
-    seeds: int = 20
+    seeds: int = 10
     first_seed: int = 0
 
     @property
@@ -79,6 +79,7 @@ class Result:
         columns: Features, without the ones.
         classes: Classes.
         batch_size: Rows of a stochastic gradient.
+        steps: Updates of a run.
         minimum: f*.
         gradient_norm: What is left of the gradient there.
         predicted_gain: From the recorded norms.
@@ -92,6 +93,7 @@ class Result:
     columns: int
     classes: int
     batch_size: int
+    steps: int
     minimum: float
     gradient_norm: float
     predicted_gain: float
@@ -115,6 +117,7 @@ def run_set(name: str, protocol: Protocol) -> Result:
         columns=problem.train.x.shape[1] - 1,
         classes=problem.classes,
         batch_size=problem.batch_size,
+        steps=protocol.steps,
         minimum=minimum.value,
         gradient_norm=minimum.gradient_norm,
         predicted_gain=predicted_gain(norms),

@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
+from ...schedules import bound
 from ..compare.paired import LEVEL, Paired, compare_pairs
 from ..compare.ranks import Share, rank_shares
-from .suite import NAMES, REFERENCE, Result
+from .suite import NAMES, REFERENCE, SCHEDULES, Result
 
 Metric = Literal["gaps", "errors"]
 METRICS: tuple[Metric, ...] = ("gaps", "errors")
@@ -52,6 +53,18 @@ def paired(result: Result, name: str, metric: Metric = "gaps") -> Paired:
     """A schedule against linear decay over the same seeds."""
     ours, linear = result.tuned[name], result.tuned[REFERENCE]
     return compare_pairs(getattr(ours, metric), getattr(linear, metric))
+
+
+def agreement(result: Result) -> float:
+    """Kendall's correlation between gaps and bounds of the schedules known in advance, in [-1, 1].
+
+    The bounds are those under constant norms, which need no run.
+    """
+    from scipy.stats import kendalltau
+
+    bounds = [bound(schedule, result.steps).value for schedule in SCHEDULES.values()]
+    found: Any = kendalltau(bounds, [result.tuned[name].gap for name in SCHEDULES])
+    return float(found.statistic)
 
 
 def smallest_difference(result: Result, name: str, seeds: int) -> float:

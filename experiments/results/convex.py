@@ -9,7 +9,8 @@ comes from the l2 norms of one run of linear decay at its best rate, of a seed t
 SET@far starts at weights of standard deviation 3 instead of zero.
 
 Files go to ``experiments/results/convex``; a set that has finished is kept, and a killed suite
-goes on. ``--pilot`` runs ten other seeds and prints what the suite's seeds can be expected to show.
+goes on. ``--pilot`` runs five other seeds and prints what the suite's seeds can be expected to
+show.
 """
 
 import argparse
@@ -38,7 +39,7 @@ def main() -> None:
     """Run the sets that are asked for, all by default."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("sets", nargs="*", metavar="SET", help=f"of {', '.join(SETS)}")
-    parser.add_argument("--pilot", action="store_true", help="ten other seeds; writes nothing")
+    parser.add_argument("--pilot", action="store_true", help="five other seeds; writes nothing")
     parser.add_argument("--out", type=Path, default=HERE / "convex", help="folder of the files")
     given = parser.parse_args()
     names = tuple(given.sets) or SETS
@@ -57,7 +58,7 @@ def pilot(names: tuple[str, ...]) -> None:
     seeds = Protocol().seeds
     print(f"smallest difference from linear that {seeds} seeds can show, in % of linear's gap")
     for name in names:
-        result = run_set(name, Protocol(seeds=10, first_seed=100))
+        result = run_set(name, Protocol(seeds=5, first_seed=100))
         found = (smallest_difference(result, other, seeds) for other in ("cosine", "refined"))
         print("{:18} cosine {:6.1f}   refined {:6.1f}".format(name, *found), flush=True)
 
@@ -73,7 +74,7 @@ def run(names: tuple[str, ...], folder: Path) -> None:
             print(f"{name}: {time.perf_counter() - start:.1f} s", flush=True)
     results = store.results
     write_table(results, folder / "table.csv")
-    save(partial(draw_gaps, results), (10, 2 + 0.36 * len(results)), folder / "gaps.png")
+    save([partial(draw_gaps, results)], (10, 2 + 0.36 * len(results)), folder / "gaps.png")
     console = Console(width=160)
     for part in render(results):
         console.print(part, highlight=False)

@@ -15,6 +15,7 @@ from ritard.experiments.convex import (
     Protocol,
     Store,
     draw_gains,
+    draw_near,
     of_result,
     of_task,
     render_gains,
@@ -34,7 +35,8 @@ def main() -> None:
     folder = HERE / "gains"
     folder.mkdir(exist_ok=True)
     write_gains(gains, folder / "table.csv")
-    save(partial(draw_gains, gains), (9, 7), folder / "gains.png")
+    panels = [partial(draw, gains) for draw in (draw_gains, draw_near)]
+    save(panels, (13, 6), folder / "gains.png")
     console = Console(width=120)
     for part in render_gains(gains, (WORTH, CLEAR, DOUBTFUL)):
         console.print(part, highlight=False)
