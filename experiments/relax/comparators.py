@@ -8,17 +8,17 @@ from typing import Any
 
 from ...solvers.linear import Adaptive
 from ...tuners import bandits as b
-from .synthetic import ARMS, DIAGONAL, HIGH, LOW, Played, Trial, lanczos, young
+from .play import Played
+from .synthetic import ARMS, HIGH, LOW, POLICIES, Trial, lanczos, young
 
 Comparator = Callable[[Trial], Played]
-POLICIES = b.young_policies(DIAGONAL, LOW, count=11)
 BINS = 5
 INSTANCE_OPTIMUM = "Young (instance optimum)"
 BEST_FIXED, LEAST = "best fixed (hindsight)", "least of the arms (hindsight)"
 
 
 def _fixed(omega: float, trial: Trial) -> Played:
-    return trial.follow(lambda context: omega)
+    return trial.fixed(omega)
 
 
 def _played(make: Callable[[list[int]], Any], trial: Trial) -> Played:

@@ -15,7 +15,8 @@ import numpy as np
 
 from ...schedules._atomic import write_text
 from .comparators import COMPARATORS, Comparator
-from .synthetic import Played, Trial, Variance
+from .play import Played
+from .synthetic import Trial, Variance
 
 QUARTERS = 4
 VARIANCES: tuple[Variance, ...] = ("low", "high")

@@ -15,15 +15,13 @@ from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ...solvers.linear import Adaptive, Splitting, Stencil, optimal_omega, solve
 from ...solvers.linear.counts import count_sor
 from ...solvers.linear.gallery import HIGH_VARIANCE, LOW_VARIANCE, Parametric, Shift, laplacian
 from ...tuners import bandits as b
+from .play import Counts, Played, Vector, play
 
-Vector = NDArray[np.float64]
-Counts = NDArray[np.int64]
 Policy = Callable[[float], float]
 Variance = Literal["low", "high"]
 SHIFTS = {"low": LOW_VARIANCE, "high": HIGH_VARIANCE}
@@ -32,14 +30,7 @@ RTOL, MAXITER = 1e-8, 10_000
 ARMS: tuple[float, ...] = tuple(np.linspace(1, 1.95, 20).tolist())
 LOW, HIGH = -0.15, 0.65
 """The interval of contexts that the paper's authors give; the contexts themselves end at .45."""
-
-
-@dataclass(frozen=True, eq=False)
-class Played:
-    """What was chosen and what it cost, instance by instance, (T,) each."""
-
-    omegas: Vector
-    costs: Counts
+POLICIES = b.young_policies(DIAGONAL, LOW, count=11)
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,12 +76,16 @@ class Trial:
     def play(self, tuner: Any) -> Played:
         """Let a tuner choose among ARMS for every instance in turn."""
         omegas = np.broadcast_to(np.array(ARMS), self.table.shape)
-        return self._play(tuner, omegas, self.table)
+        return play(tuner, self.contexts, omegas, self.table)
 
     def play_policies(self, tuner: b.PolicyClass) -> Played:
-        """The same for a tuner whose arms are policies."""
-        omegas = self._apply(tuner.arms)
-        return self._play(tuner, omegas, self.counts(omegas))
+        """The same for a tuner whose arms are POLICIES."""
+        return play(tuner, self.contexts, *self._policies)
+
+    def fixed(self, omega: float) -> Played:
+        """One of ARMS for all instances."""
+        costs = self.table[:, int(np.abs(np.array(ARMS) - omega).argmin())]
+        return Played(np.full(self.steps, omega), costs)
 
     def follow(self, policy: Policy) -> Played:
         """One policy for all instances: what learns nothing."""
@@ -109,24 +104,20 @@ class Trial:
 
     def best_fixed(self) -> Played:
         """The one arm that is best in hindsight."""
-        arm = b.best_fixed(self.table).arm
-        return Played(np.full(self.steps, ARMS[arm]), self.table[:, arm])
+        return self.fixed(ARMS[b.best_fixed(self.table).arm])
 
     def least(self) -> Played:
         """The best arm of each instance, in hindsight."""
         return Played(np.array(ARMS)[self.table.argmin(1)], self.table.min(1))
 
+    @cached_property
+    def _policies(self) -> tuple[Vector, Counts]:
+        """What each of POLICIES stands for on each instance, and its iterations (T, d)."""
+        omegas = self._apply(POLICIES)
+        return omegas, self.counts(omegas)
+
     def _apply(self, policies: Sequence[Policy]) -> Vector:
         return np.array([[policy(c) for policy in policies] for c in self.contexts.tolist()])
-
-    def _play(self, tuner: Any, omegas: Vector, table: Counts) -> Played:
-        arms = np.empty(self.steps, np.int64)
-        for t, context in enumerate(self.contexts.tolist()):
-            choice = tuner.ask(context)
-            arms[t] = choice.arm
-            tuner.tell(choice, float(table[t, choice.arm]))
-        rows = np.arange(self.steps)
-        return Played(omegas[rows, arms], table[rows, arms])
 
 
 def young(context: float) -> float:

@@ -9,13 +9,12 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ...schedules._atomic import atomic_path
 from ...solvers.linear import Solution, Splitting, solve
 from ...solvers.linear.gallery import Family
+from .play import Counts, Played, Vector, play
 
-Vector = NDArray[np.float64]
 CHUNK = 250
 """Systems between two saves."""
 
@@ -53,7 +52,7 @@ class CostTable:
     """
 
     omegas: Vector
-    counts: NDArray[np.int32]
+    counts: Counts
     contexts: Vector
 
     @property
@@ -67,6 +66,11 @@ class CostTable:
     def least(self) -> int:
         """The total if every system had its own best omega of the table."""
         return int(self.counts.min(1).sum())
+
+    def play(self, tuner: Any) -> Played:
+        """Let a tuner whose arms are the omegas choose for every system in turn."""
+        omegas = np.broadcast_to(self.omegas, self.counts.shape)
+        return play(tuner, self.contexts, omegas, self.counts)
 
     def only(self, omegas: Sequence[float]) -> CostTable:
         """The part of some omegas; ValueError where the table lacks one."""
@@ -103,7 +107,7 @@ def tabulate(
     table = CostTable(np.asarray(omegas, np.float64), counts, contexts)
     while len(table.counts) < len(family):
         rows, x = _chunk(family, solver, omegas, len(table.counts), x)
-        counts = np.concatenate([table.counts, np.array([row for row, _ in rows], np.int32)])
+        counts = np.concatenate([table.counts, np.array([row for row, _ in rows], np.int64)])
         contexts = np.append(table.contexts, [context for _, context in rows])
         table = CostTable(table.omegas, counts, contexts)
         with atomic_path(path) as temporary:
@@ -130,9 +134,9 @@ def _chunk(
     return rows, before if before is not None else np.empty(0)
 
 
-def _load(path: Path, key: str, omegas: int) -> tuple[NDArray[np.int32], Vector, Vector]:
+def _load(path: Path, key: str, omegas: int) -> tuple[Counts, Vector, Vector]:
     if not path.exists():
-        return np.empty((0, omegas), np.int32), np.empty(0), np.empty(0)
+        return np.empty((0, omegas), np.int64), np.empty(0), np.empty(0)
     with np.load(path, allow_pickle=False) as held:
         if str(held["key"]) != key:
             raise ValueError(f"{path}: it holds {held['key']}; expected {key}")

@@ -16,7 +16,7 @@ from ...tuners import bandits as b
 FIXED = "fixed:"
 PLAIN = ("cg",)
 """Names that stand for a method without omega."""
-POLICIES = 11
+POLICIES, BINS = 11, 6
 
 
 @dataclass(frozen=True)
@@ -111,42 +111,37 @@ def _lanczos_young(family: Family, arms: Arms, seed: Sequence[int]) -> Any:
     return b.lanczos_young(_base(family), omega_max=arms.largest)
 
 
-def _least(family: Family) -> float:
-    """The least possible cost: a solve from zero takes an iteration, a warm one may take none."""
-    return 1.0 if family.x0 is None else 0.0
-
-
 def _plain(kind: Callable[..., Any], **settings: Any) -> Build:
     """A bandit over omegas that looks at no context."""
-    return lambda family, arms, seed: kind(arms.omegas, seed, cost_min=_least(family), **settings)
+    return lambda family, arms, seed: kind(arms.omegas, seed, **settings)
 
 
 def _contextual(kind: Callable[..., Any], **settings: Any) -> Build:
     """A bandit over omegas that knows the interval of contexts."""
-    return lambda family, arms, seed: kind(
-        arms.omegas, seed, *family.context_range, cost_min=_least(family), **settings
-    )
+    return lambda family, arms, seed: kind(arms.omegas, seed, *family.context_range, **settings)
 
 
 def _on_policies(kind: Callable[..., Any], **settings: Any) -> Build:
     """A bandit over Young's omega*(context; s)."""
     return lambda family, arms, seed: b.PolicyClass(
-        kind(_policies(family, arms, POLICIES), seed, cost_min=_least(family), **settings)
+        kind(_policies(family, arms, POLICIES), seed, **settings)
     )
 
 
+# A solve takes an iteration at least, which bandits on sums of costs leave out of account. The
+# process learns the logarithm of the cost, for which one iteration is no outlier.
 _TUNERS: dict[str, Build] = {
     "adaptive": lambda family, arms, seed: b.Fixed(Adaptive()),
     "lanczos-young": _lanczos_young,
-    "epsilon-greedy": _plain(b.EpsilonGreedy),
-    "ucb1": _plain(b.UCB1),
-    "thompson": _plain(b.ThompsonSampling),
-    "tsallis": _plain(b.TsallisINF),
-    "tsallis-iw": _plain(b.TsallisINF, estimator=b.IMPORTANCE_WEIGHTED),
-    "tsallis-cb": _contextual(b.TsallisINFCB),
-    "chebcb": _contextual(b.ChebCB),
+    "epsilon-greedy": _plain(b.EpsilonGreedy, cost_min=1),
+    "ucb1": _plain(b.UCB1, cost_min=1),
+    "thompson": _plain(b.ThompsonSampling, cost_min=1),
+    "tsallis": _plain(b.TsallisINF, cost_min=1),
+    "tsallis-iw": _plain(b.TsallisINF, cost_min=1, estimator=b.IMPORTANCE_WEIGHTED),
+    "tsallis-cb": _contextual(b.TsallisINFCB, cost_min=1, bins=BINS),
+    "chebcb": _contextual(b.ChebCB, cost_min=1),
     "thompson-arms": _contextual(b.GPThompson, reach=0),
     "gp": _contextual(b.GPThompson),
-    "tsallis-policies": _on_policies(b.TsallisINF),
+    "tsallis-policies": _on_policies(b.TsallisINF, cost_min=1),
     "gp-policies": _on_policies(b.GPThompson, features=1),
 }

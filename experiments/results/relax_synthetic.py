@@ -19,6 +19,7 @@ from numba import njit
 from rich.console import Console
 from ritard.experiments.relax.comparators import COMPARATORS
 from ritard.experiments.relax.figures import draw_bars, save
+from ritard.experiments.relax.play import Played
 from ritard.experiments.relax.report import render_synthetic, write_synthetic
 from ritard.experiments.relax.study import (
     VARIANCES,
@@ -28,7 +29,7 @@ from ritard.experiments.relax.study import (
     run_study,
 )
 from ritard.experiments.relax.summary import summarise
-from ritard.experiments.relax.synthetic import ARMS, Played, Trial
+from ritard.experiments.relax.synthetic import ARMS, Trial
 from ritard.tuners.bandits import Choice, plot_solved
 
 HERE = Path(__file__).resolve().parent

@@ -1,0 +1,120 @@
+"""A heat equation under every tuner, on a table of costs; totals of what learns nothing."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ...schedules._atomic import write_text
+from ...solvers.linear.gallery import HeatEquation
+from ...tuners.bandits import GPThompson
+from .play import Played, Vector
+from .tabulate import CostTable, Solver
+from .tuners import Arms, make_tuner
+
+TUNERS = ("thompson", "tsallis-iw", "tsallis", "tsallis-cb", "chebcb", "thompson-arms", "gp")
+LOG_CONTEXT = "gp on log k"
+OFFSET = 0.01
+"""Added to k before the logarithm: k falls to 0 twice in a unit of time."""
+
+
+@dataclass(frozen=True)
+class Totals:
+    """Iterations over all steps.
+
+    Attributes:
+        name: Of the tuner.
+        mean: Over the seeds.
+        spread: Standard deviation between seeds; 0 for one.
+        seeds: How many.
+    """
+
+    name: str
+    mean: float
+    spread: float
+    seeds: int
+
+
+def plain_total(family: HeatEquation, method: Any, omega: float, flip: bool, path: Path) -> int:
+    """Iterations of one omega on its own trajectory, each step starting from its last solution.
+
+    Args:
+        family: With a matrix that is its own flip, if ``flip``.
+        method: "cg" or "ssor_cg".
+        omega: Unused by "cg".
+        flip: Solve in the reverse order of unknowns, whose forward-backward sweeps are the
+            backward-forward ones of the paper's authors.
+        path: JSON file in which totals are kept.
+    """
+    key = json.dumps([method, omega, flip, asdict(family)])
+    held: dict[str, int] = json.loads(path.read_text("utf-8")) if path.exists() else {}
+    if key not in held:
+        held[key] = _walk(family, Solver(method), omega, -1 if flip else 1)
+        write_text(path, json.dumps(held, indent=1) + "\n")
+    return held[key]
+
+
+def _walk(family: HeatEquation, solver: Solver, omega: float, order: int) -> int:
+    walk, x, total = family.systems(), family.before(0), 0
+    system = next(walk)
+    for step in range(len(family)):
+        solution = solver(system.A, system.b[::order], omega, x[::order])
+        x, total = solution.x[::order], total + solution.iterations
+        if step + 1 < len(family):
+            system = walk.send(x)
+    return total
+
+
+def play_all(table: CostTable, family: HeatEquation, seeds: int) -> dict[str, list[Played]]:
+    """Every tuner on the table, by name: one Played a seed.
+
+    Args:
+        table: Of the omegas of ``Arms()``.
+        family: Whose costs they are.
+        seeds: 0, 1, ...
+    """
+    makers: dict[str, tuple[CostTable, Callable[[int], Any]]] = {
+        name: (table, _by_name(name, family)) for name in TUNERS
+    }
+    logs = replace(table, contexts=np.log(table.contexts.clip(0) + OFFSET))
+    low, high = np.log(np.array(family.context_range) + OFFSET).tolist()
+    makers[LOG_CONTEXT] = (
+        logs,
+        lambda seed: GPThompson(Arms().omegas, [seed, 1], low, high),
+    )
+    return {
+        name: [held.play(make(seed)) for seed in range(seeds)]
+        for name, (held, make) in makers.items()
+    }
+
+
+def _by_name(name: str, family: HeatEquation) -> Callable[[int], Any]:
+    return lambda seed: make_tuner(name, family, Arms(), seed)
+
+
+def totals(played: Mapping[str, Sequence[Played]]) -> list[Totals]:
+    """Totals of each tuner."""
+    found: list[Totals] = []
+    for name, runs in played.items():
+        sums = [int(run.costs.sum()) for run in runs]
+        spread = float(np.std(sums, ddof=1)) if len(sums) > 1 else 0.0
+        found.append(Totals(name, float(np.mean(sums)), spread, len(sums)))
+    return found
+
+
+def stretched(table: CostTable, every: int, steps: int, contexts: Vector) -> CostTable:
+    """A table of every so-manyth step of a period, held between them and repeated.
+
+    Args:
+        table: Of steps 0, every, 2 every, ... of one period.
+        every: As above.
+        steps: Length of what is made.
+        contexts: Of its steps (steps,).
+    """
+    rows = np.arange(steps) // every % len(table.counts)
+    return CostTable(table.omegas, table.counts[rows], contexts)

@@ -1,0 +1,153 @@
+"""The heat equation under tuners of omega: ``python experiments/results/relax_heat.py [NX ...]``.
+
+SSOR-CG on the problem of Learning to Relax (arXiv:2310.02246, section G.2): 5000 time steps, a
+relative tolerance of 1e-8, each solve starting from the last solution. nx = 25, 50 and 100 are
+solved in full; of larger ones every tenth (200) or 25th (400) step of one period, the costs held in
+between and repeated. Tuners are played on the table of all costs, 20 seeds each. Times are those of
+one processor core on 50 of the steps, the best of three. ``--variable`` takes the equation whose
+coefficient varies in space; ``--no-times`` leaves the times out.
+
+Tables are kept in ``ritard-runs/relax-heat``, and a killed run goes on; what is found goes to
+``experiments/results/relax-heat``.
+"""
+
+import argparse
+import json
+import time
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+from ritard.experiments.relax.figures import save
+from ritard.experiments.relax.heat import LOG_CONTEXT, plain_total, play_all, stretched, totals
+from ritard.experiments.relax.peers import time_peers
+from ritard.experiments.relax.tabulate import CostTable, Solver, tabulate
+from ritard.experiments.relax.tuners import Arms
+from ritard.solvers.linear.gallery import Heat, VariableHeat
+from ritard.tuners.bandits import plot_solved
+
+HERE = Path(__file__).resolve().parent
+STEPS, PERIOD, SEEDS, TIMED = 5000, 1000, 20, 50
+EVERY = {200: 10, 400: 25}
+FINE = np.linspace(1, 1.95, 39).tolist()
+PLAIN = {"CG": ("cg", 1.0, False), "omega=1": ("ssor_cg", 1.0, False)}
+PLAIN |= {"omega=1.5": ("ssor_cg", 1.5, False)}
+FLIPPED = {"omega=1, backward first": ("ssor_cg", 1.0, True)}
+FLIPPED |= {"omega=1.5, backward first": ("ssor_cg", 1.5, True)}
+REFERENCE = {"CG": 85422, "omega=1, backward first": 32800, "omega=1.5, backward first": 32296}
+"""Totals of the paper's authors' program at nx = 25."""
+
+
+def main() -> None:
+    """Run what is asked for, nx = 25 by default; write and print what is there."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("nx", nargs="*", type=int, default=[25])
+    parser.add_argument("--variable", action="store_true")
+    parser.add_argument("--no-times", action="store_true")
+    parser.add_argument("--cache", type=Path, default=Path("ritard-runs/relax-heat"))
+    parser.add_argument("--out", type=Path, default=HERE / "relax-heat")
+    given = parser.parse_args()
+    for folder in (given.cache, given.out):
+        folder.mkdir(parents=True, exist_ok=True)
+    for nx in given.nx:
+        kind = VariableHeat if given.variable else Heat
+        name = f"{'variable' if given.variable else 'heat'}-{nx}"
+        found = study(kind(nx, STEPS), name, given)
+        (given.out / f"{name}.json").write_text(json.dumps(found, indent=1) + "\n")
+        show(found)
+
+
+def study(family: Any, name: str, given: argparse.Namespace) -> dict[str, Any]:
+    """Everything about one grid."""
+    every = EVERY.get(family.nx, 1)
+    fine = costs(family, every, given.cache / f"{name}.npz", name)
+    arms = fine.only(Arms().omegas)
+    found: dict[str, Any] = {"name": name, "n": (family.nx - 1) ** 2, "steps": STEPS}
+    found |= {"every": every, "fixed": {}}
+    if every == 1:
+        runs = PLAIN if given.variable else PLAIN | FLIPPED
+        path = given.cache / f"{name}-totals.json"
+        found["fixed"] = {label: plain_total(family, *run, path) for label, run in runs.items()}
+    found["best_fixed"], found["best_fixed_fine"] = arms.best_fixed, fine.best_fixed
+    found["least"], found["least_fine"] = arms.least, fine.least
+    played = play_all(arms, family, SEEDS)
+    found["tuners"] = [asdict(entry) for entry in totals(played)]
+    first = {label: runs[0] for label, runs in played.items()}
+    picture(name, arms, first, given.out)
+    if not given.no_times:
+        best = np.array(Arms().omegas)[arms.counts.argmin(1)]
+        chosen = {"omega=1": np.ones(STEPS), "best fixed": np.full(STEPS, arms.best_fixed[0])}
+        chosen |= {label: first[label].omegas for label in ("chebcb", "gp", LOG_CONTEXT)}
+        chosen["best of the arms each step"] = best
+        places = list(range(STEPS // TIMED // 2, STEPS, STEPS // TIMED))
+        found["seconds"] = [asdict(t) for t in time_peers(family, places, chosen, 1e-8)]
+    return found
+
+
+def costs(family: Any, every: int, path: Path, name: str) -> CostTable:
+    """The table of all steps, or of some steps of a period, held in between."""
+    part, start = (family if every == 1 else family[:PERIOD:every]), time.perf_counter()
+    table = None
+    for table in tabulate(part, Solver(), FINE, path, name):
+        spent = time.perf_counter() - start
+        print(f"{name}: {len(table.counts)}/{len(part)} systems, {spent:.0f} s", flush=True)
+    assert table is not None
+    if every == 1:
+        return table
+    contexts = np.array([family.context(step) for step in range(STEPS)])
+    return stretched(table, every, STEPS, contexts)
+
+
+def picture(name: str, arms: CostTable, first: Any, out: Path) -> None:
+    """Omegas of one seed over a period, and steps solved against iterations."""
+
+    def draw(axes: Any) -> None:
+        left, right = axes
+        t = np.arange(STEPS) / PERIOD
+        least = np.array(Arms().omegas)[arms.counts.argmin(1)]
+        left.plot(t, least, color="black", linewidth=1, label="best of the arms")
+        for label, colour in (("chebcb", "#D55E00"), ("gp", "#009E73")):
+            left.plot(t, first[label].omegas, ".", markersize=2, color=colour, label=label)
+        left.set(xlabel="t", ylabel="omega", xlim=(0, STEPS / PERIOD), title=name)
+        left.legend(frameon=False, markerscale=5, loc="upper right")
+        lines = {f"omega={w:g}": arms.only([w]).counts[:, 0] for w in (1.0, 1.5)}
+        lines["best fixed"] = arms.only([arms.best_fixed[0]]).counts[:, 0]
+        lines |= {label: first[label].costs for label in ("tsallis", "chebcb", "gp")}
+        plot_solved(lines | {"best of the arms": arms.counts.min(1)}, right)
+        right.legend(frameon=False, loc="lower right", fontsize=10)
+
+    save(draw, (14, 5), out / f"{name}.png", columns=2)
+
+
+def show(found: dict[str, Any]) -> None:
+    """Print the table of a grid."""
+    least, fixed = found["least"], found["best_fixed"][1]
+    sampled = "" if found["every"] == 1 else f", every {found['every']}th step of a period"
+    table = Table(f"{found['name']}, n={found['n']}{sampled}")
+    for column in ("iterations", "SD", "/ best arm a step", "/ best fixed", "reference"):
+        table.add_column(column, justify="right")
+    rows = [(label, total, None) for label, total in found["fixed"].items()]
+    rows += [(f"best fixed ({found['best_fixed'][0]:g})", fixed, None)]
+    rows += [
+        ("best arm each step", least, None),
+        ("best of 39 each step", found["least_fine"], None),
+    ]
+    rows += [(entry["name"], entry["mean"], entry["spread"]) for entry in found["tuners"]]
+    for label, total, spread in rows:
+        known = REFERENCE.get(label, "") if found["name"] == "heat-25" else ""
+        texts = (f"{total:.0f}", "" if spread is None else f"{spread:.0f}")
+        table.add_row(label, *texts, f"{total / least:.3f}", f"{total / fixed:.3f}", f"{known}")
+    console = Console(width=120)
+    console.print(table)
+    if "seconds" in found:
+        times = Table("processor seconds of all steps", "")
+        for entry in sorted(found["seconds"], key=lambda entry: entry["seconds"]):
+            times.add_row(entry["name"], f"{entry['seconds']:.1f}")
+        console.print(times)
+
+
+if __name__ == "__main__":
+    main()
