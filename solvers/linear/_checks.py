@@ -22,11 +22,11 @@ def matrix(A: Any) -> Any:
             "A is a LinearOperator, whose entries cannot be read: pass a sparse or dense matrix, a "
             "Splitting or a Stencil (ssor_cg solves a LinearOperator by plain CG)"
         )
-    if not sp.issparse(A):
-        A = np.asarray(A)
-    if A.ndim != 2 or A.shape[0] != A.shape[1] or A.shape[0] == 0:
-        raise ValueError(f"A: expected a square matrix, got shape {A.shape}")
-    csr = sp.csr_array(A.astype(floating("A", A.dtype), copy=False))
+    entries: Any = A if sp.issparse(A) else np.asarray(A)
+    shape = entries.shape
+    if len(shape) != 2 or shape[0] != shape[1] or shape[0] == 0:
+        raise ValueError(f"A: expected a square matrix, got shape {shape}")
+    csr: Any = sp.csr_array(entries.astype(floating("A", entries.dtype), copy=False))
     if not csr.has_canonical_format:
         csr = csr.copy()
         csr.sum_duplicates()
@@ -78,8 +78,8 @@ def vector(name: str, value: Any, order: int, dtype: Any) -> Array:
         raise TypeError(f"{name} is complex, while A and b are real")
     array = array.astype(dtype, copy=False)
     if not np.isfinite(array).all():
-        at = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
-        raise ValueError(f"{name}: entry {at if len(at) > 1 else at[0]} is {array[at]}")
+        at = [int(i) for i in np.argwhere(~np.isfinite(array))[0]]
+        raise ValueError(f"{name}: entry {', '.join(map(str, at))} is {array[*at]}")
     return array
 
 

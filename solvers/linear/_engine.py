@@ -6,14 +6,14 @@ import importlib.util
 import warnings
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
 from .adaptive import Adaptive
 from .kernels.control import SCALE
+from .kernels.layouts import Array
 
-Array = np.ndarray[Any, np.dtype[Any]]
 MESSAGE = (
     "numba is not installed: the linear solvers run on SuperLU's triangles, several times slower. "
     'pip install "ritard[solvers]"'

@@ -34,6 +34,7 @@ def relax(
     """SOR as x += W^-1 (b - A x), with a second, mirrored step where the sweep is symmetric."""
     state = control(omega, stop)
     norms: list[float] = []
+    end = RUNNING
     first = engine.upper if sweep == "backward" else engine.lower
     for k in range(stop.maxiter + 1):
         r = b - engine.matvec(x)
@@ -66,6 +67,7 @@ def conjugate(
     r = b - matvec(x) if x.any() else b.copy()
     p, rho = np.zeros_like(r), 1.0
     norms: list[float] = []
+    end = RUNNING
     for k in range(stop.maxiter + 1):
         norms.append(float(np.linalg.norm(r)))
         end = verdict(norms[-1], 0.0, stop.tolerance(norms[0]), 0.0)

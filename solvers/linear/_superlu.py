@@ -65,7 +65,7 @@ class SuperLU:
         if dtype == self.matrix.dtype:
             return self._factor(is_upper, omega).solve(r.astype(dtype, copy=False))
         factor = self._factor(is_upper, omega)  # SuperLU has one dtype: real A, complex r
-        return factor.solve(r.real.copy()) + 1j * factor.solve(r.imag.copy())
+        return factor.solve(np.real(r).copy()) + 1j * factor.solve(np.imag(r).copy())
 
     def _factor(self, is_upper: bool, omega: float) -> Any:
         key = (is_upper, omega)

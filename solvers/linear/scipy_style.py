@@ -139,8 +139,9 @@ def ssor_cg(
     if M is not None or isinstance(A, LinearOperator):
         return operator_cg(A, b, x0, M, rtol, atol, maxiter, callback)
     if isinstance(x0, str):
-        A, factor = Splitting.of(A), _checks.relaxation(omega)
-        x0 = start(x0, b, partial(A.engine.precondition, omega=factor))
+        splitting, factor = Splitting.of(A), _checks.relaxation(omega)
+        x0 = start(x0, b, partial(splitting.engine.precondition, omega=factor))
+        return _pair(splitting, b, x0, "ssor_cg", omega, rtol, atol, maxiter, callback)
     return _pair(A, b, x0, "ssor_cg", omega, rtol, atol, maxiter, callback)
 
 

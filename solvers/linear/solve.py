@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -148,7 +149,7 @@ def _runner(
     if method == "ssor_cg":
         if callback is None:
             return lambda b, x, stop: engine.ssor_cg(b, x, factor, stop)
-        M = lambda r: engine.precondition(r, factor)  # noqa: E731
+        M = partial(engine.precondition, omega=factor)
         return lambda b, x, stop: _plain.conjugate(engine.matvec, M, b, x, stop, callback)
     if callback is None:
         return lambda b, x, stop: engine.relax(b, x, factor, sweep, stop)

@@ -117,11 +117,13 @@ class Stencil:
     def _layout(self) -> Points:
         lines, points = self.shape
         sides = [getattr(self, name) / self.center for name in NAMES[1:]]
-        grid = Points(self.center, *sides, points, lines)
+        west, east, south, north = sides
+        grid = Points(self.center, west, east, south, north, points, lines)
         if np.ndim(self.center) == 0:
             return grid
         diag = grid.pad(self.center - 1.0) + 1.0  # 1 at the padding
-        return Points(diag, *map(grid.pad, sides), points, lines)
+        west, east, south, north = map(grid.pad, sides)
+        return Points(diag, west, east, south, north, points, lines)
 
     def _array(self, name: str, value: Any) -> Array:
         array = np.asarray(value, dtype=np.float64)

@@ -105,7 +105,7 @@ def jacobi_radius(A: Any, steps: int = 20, seed: int = 0) -> float:
     """
     splitting, steps = Splitting.of(A), whole("steps", steps, low=1)
     _checks.positive(splitting)
-    root = np.sqrt(splitting.diagonal.real)
+    root = np.sqrt(np.real(splitting.diagonal))
     order = splitting.shape[0]
     v = np.random.default_rng(seed).standard_normal(order)
     basis: list[Array] = []

@@ -1,3 +1,4 @@
+# type: ignore  # Compiled by numba, which ships no annotations.
 """Conjugate gradients in compiled code: plain, and preconditioned by SSOR in Eisenstat's form.
 
 With W = D/omega + L the SSOR preconditioner is M ~ W D^-1 W^T, and A = W + W^T - (2/omega - 1) D.
@@ -17,8 +18,6 @@ each.
 Source: Eisenstat (1981), Efficient implementation of a class of preconditioned conjugate gradient
 methods, SIAM J. Sci. Stat. Comput. 2(1).
 """
-# pyright: basic, reportMissingTypeStubs=false
-# numba ships no annotations.
 
 from __future__ import annotations
 

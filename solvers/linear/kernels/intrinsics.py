@@ -1,3 +1,4 @@
+# type: ignore  # Compiled by numba, which ships no annotations.
 """What numba does not offer by itself: a fused product and sum, a promise, eight numbers at once.
 
 Left to itself, numba rounds a product and a sum twice, and ``fastmath`` would let each loop round
@@ -8,12 +9,11 @@ A ``Vector`` holds eight float64 numbers in a register: one of each lane, row p 
 ``get`` and ``put`` read and write numbers of an (n,) array and Vectors of an (n, 8) array alike, so
 that one source serves one solve and eight.
 """
-# pyright: basic, reportMissingTypeStubs=false
-# numba ships no annotations.
 
 from __future__ import annotations
 
 import operator
+from typing import Any
 
 from llvmlite import ir
 from numba.core import cgutils, types
@@ -59,7 +59,8 @@ def fma(typingctx, a, b, c):
     kind = vector if vector in (a, b, c) else types.float64
 
     def codegen(context, builder, signature, args):
-        args = [_spread(context, builder, *pair, kind) for pair in zip(signature.args, args)]
+        pairs = zip(signature.args, args, strict=True)
+        args = [_spread(context, builder, *pair, kind) for pair in pairs]
         name = "llvm.fma.f64" if kind == types.float64 else f"llvm.fma.v{LANES}f64"
         function = ir.FunctionType(args[0].type, [args[0].type] * 3)
         return builder.call(cgutils.get_or_insert_function(builder.module, function, name), args)
@@ -117,17 +118,17 @@ def total(typingctx, value):
     return types.float64(value), codegen
 
 
-def get(x, p):
+def get(x, p) -> Any:
     """The number x[p], or of an (n, 8) array the Vector x[p]."""
     raise NotImplementedError
 
 
-def put(x, p, value):
+def put(x, p, value) -> Any:
     """Write what ``get`` reads."""
     raise NotImplementedError
 
 
-def nought(x):
+def nought(x) -> Any:
     """Zero of the kind that ``get(x, p)`` gives."""
     raise NotImplementedError
 
@@ -177,7 +178,8 @@ def _register(operation, instruction):
         del typingctx
 
         def codegen(context, builder, signature, args):
-            args = [_spread(context, builder, *pair, vector) for pair in zip(signature.args, args)]
+            pairs = zip(signature.args, args, strict=True)
+            args = [_spread(context, builder, *pair, vector) for pair in pairs]
             return getattr(builder, instruction)(*args)
 
         return vector(a, b), codegen

@@ -1,12 +1,11 @@
+# type: ignore  # Compiled by numba, which ships no annotations.
 """Many small solves by SOR side by side, one in each lane of the processor's vector registers.
 
 A single solve is a chain: every unknown waits for the one before. Solves with other omegas, shifts
 or right-hand sides do not wait for each other, so eight of them share each instruction. A lane that
-is done takes up the next problem at once. It is ``sweep.forward`` itself that runs, on Vectors, so that
-counts are those of single solves.
+is done takes up the next problem at once. It is ``sweep.forward`` itself that runs, on Vectors, so
+that counts are those of single solves.
 """
-# pyright: basic, reportMissingTypeStubs=false
-# numba ships no annotations.
 
 from __future__ import annotations
 
@@ -27,12 +26,8 @@ def take_up(k, problem, grid, shifts, omegas, bs, old, new, b, omega, A):
     t, j = problem // omegas.shape[1], problem % omegas.shape[1]
     d, w = center + shifts[t], omegas[t, j]
     A.diag[0, k], omega[0, k] = d, w
-    A.west[0, k], A.east[0, k], A.south[0, k], A.north[0, k] = (
-        west / d,
-        east / d,
-        south / d,
-        north / d,
-    )
+    A.west[0, k], A.east[0, k] = west / d, east / d
+    A.south[0, k], A.north[0, k] = south / d, north / d
     for line in range(ny):
         for i in range(nx):
             p = (line + 1) * (nx + 1) + i

@@ -8,11 +8,12 @@ of eight, so that loops without a chain take eight numbers at a time.
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
-Array = np.ndarray[Any, np.dtype[Any]]
+Array: TypeAlias = NDArray[Any]
 
 
 def padded(size: int, fill: float) -> Array:
@@ -118,4 +119,5 @@ class Points(NamedTuple):
         """The same with c added to the diagonal of the matrix."""
         diag = self.diag + c
         ratio = self.diag / diag
-        return Points(diag, *(w * ratio for w in self[1:5]), self.nx, self.ny)
+        west, east, south, north = (side * ratio for side in self[1:5])
+        return Points(diag, west, east, south, north, self.nx, self.ny)

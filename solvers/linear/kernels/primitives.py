@@ -1,13 +1,14 @@
+# type: ignore  # Compiled by numba, which ships no annotations.
 """What a loop may ask of a layout; the answers are inlined, one set for each layout.
 
 ``over`` takes the entries right of the diagonal off a sum, ``under`` those left of it, both
 without the direct neighbours, whose coefficients are ``before`` and ``after``. The loops above are
 written once, in these terms.
 """
-# pyright: basic, reportMissingTypeStubs=false
-# numba ships no annotations.
 
 from __future__ import annotations
+
+from typing import Any
 
 from numba.core import types
 from numba.extending import overload
@@ -18,47 +19,47 @@ from .layouts import Points, Rows
 ARGUMENTS = "the answer of each layout is registered below"
 
 
-def at(c, p):
+def at(c, p) -> Any:
     """A coefficient at position p: a number holds everywhere, one row of eight for all lanes."""
     raise NotImplementedError(ARGUMENTS)
 
 
-def at8(c, q):
+def at8(c, q) -> Any:
     """The coefficients of positions 8 q to 8 q + 7, a number or a Vector."""
     raise NotImplementedError(ARGUMENTS)
 
 
-def span(A):
+def span(A) -> Any:
     """Lines, positions from one line to the next, first position, positions in a line."""
     raise NotImplementedError(ARGUMENTS)
 
 
-def before(A, p):
+def before(A, p) -> Any:
     """The scaled coefficient of the position before p."""
     raise NotImplementedError(ARGUMENTS)
 
 
-def after(A, p):
+def after(A, p) -> Any:
     """The scaled coefficient of the position after p."""
     raise NotImplementedError(ARGUMENTS)
 
 
-def over(A, p, x, acc):
+def over(A, p, x, acc) -> Any:
     """The sum acc - sum_{j > p + 1} a_pj x_j."""
     raise NotImplementedError(ARGUMENTS)
 
 
-def under(A, p, x, acc):
+def under(A, p, x, acc) -> Any:
     """The sum acc - sum_{j < p - 1} a_pj x_j."""
     raise NotImplementedError(ARGUMENTS)
 
 
-def over2(A, p, x, acc, y, bcc):
+def over2(A, p, x, acc, y, bcc) -> Any:
     """``over`` of two vectors at once; the coefficients are read once."""
     raise NotImplementedError(ARGUMENTS)
 
 
-def under2(A, p, x, acc, y, bcc):
+def under2(A, p, x, acc, y, bcc) -> Any:
     """``under`` of two vectors at once; the coefficients are read once."""
     raise NotImplementedError(ARGUMENTS)
 

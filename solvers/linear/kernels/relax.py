@@ -1,6 +1,5 @@
+# type: ignore  # Compiled by numba, which ships no annotations.
 """The whole solve by SOR or SSOR in compiled code, one call for many sweeps."""
-# pyright: basic, reportMissingTypeStubs=false
-# numba ships no annotations.
 
 from __future__ import annotations
 

@@ -1,6 +1,5 @@
+# type: ignore  # Compiled by numba, which ships no annotations.
 """From the three arrays of a CSR matrix to ``Rows``, in one pass of compiled code."""
-# pyright: basic, reportMissingTypeStubs=false
-# numba ships no annotations.
 
 from __future__ import annotations
 

@@ -1,6 +1,5 @@
+# type: ignore  # Compiled by numba, which ships no annotations.
 """One sweep of successive over-relaxation, either way, with the norm of the residual it met."""
-# pyright: basic, reportMissingTypeStubs=false
-# numba ships no annotations.
 
 from __future__ import annotations
 
@@ -14,11 +13,11 @@ from .primitives import after, at, before, over, over2, span, under, under2
 def forward(A, b, old, new, omega):
     """Write the next iterate; return ||r||^2 of the old one and ||new - old||^2.
 
-    Vectors are (n,), or (n, 8) for eight solves at once, which then differ in omega if it is a
-    ``Vector``. x_i <- (1 - omega) x_i + omega (b_i - sum_j a_ij x_j) in scaled terms. The residual of ``old``
+    x_i <- (1 - omega) x_i + omega (b_i - sum_j a_ij x_j), in scaled terms. The residual of ``old``
     is a by-product: what lies right of the diagonal is the same in both, and what lies left of it
     is gathered from both vectors through the same entries. The only chain from row to row is one
-    fused multiply-add on ``last``.
+    fused multiply-add on ``last``. Vectors are (n,), or (n, 8) for eight solves at once, which
+    may differ in omega too.
     """
     lines, stride, first, count = span(A)
     residual2, change2 = nought(b), nought(b)

@@ -1,6 +1,5 @@
+# type: ignore  # Compiled by numba, which ships no annotations.
 """Triangular solves with W = D/omega + L and its transpose, in terms divided by the diagonal."""
-# pyright: basic, reportMissingTypeStubs=false
-# numba ships no annotations.
 
 from __future__ import annotations
 
