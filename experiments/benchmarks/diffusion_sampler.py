@@ -51,7 +51,11 @@ def pair(name: str, steps: int, output: Tensor) -> tuple[Run, Run]:
     scheduler.set_timesteps(steps)
     sigmas = scheduler.sigmas.double().tolist()
     times = [float(noise.time_at(-math.log(s))) if s else noise.clean for s in sigmas]
-    model = Model(lambda x, t: output.clone(), noise, "noise")
+
+    def network(x: Tensor, t: Tensor) -> Tensor:
+        return output.clone()
+
+    model = Model(network, noise, "noise")
 
     def ours(x: Tensor) -> Tensor:
         table: CoefficientTable = lower(preset(noise, times).lower_final())

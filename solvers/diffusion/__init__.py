@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 from . import grids
 from .adapters import from_denoised, from_diffusers
 from .consistency import check_prediction
+from .continuous import EDM, Flow, VPCosine, VPLinear
 from .discrete import Discrete
 from .empirical import EmpiricalDenoiser
 from .execute import Execution, sample
@@ -14,7 +15,7 @@ from .kdiffusion import sample_ritard
 from .low_rank import LowRankMixture
 from .lower import lower
 from .model import Counted, Model
-from .noise import EDM, Flow, Node, NoiseSchedule, VPCosine, VPLinear
+from .noise import Node, NoiseSchedule
 from .presets import (
     ddim,
     deis,

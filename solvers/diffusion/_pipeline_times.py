@@ -12,8 +12,9 @@ import torch
 from torch import Tensor
 
 from ._spacing import discrete_times, flow_times
+from .continuous import Flow
 from .discrete import Discrete
-from .noise import Flow, Node
+from .noise import Node
 from .registry import solver
 from .saved import Sampler
 from .schedule import SolverSchedule
@@ -90,8 +91,9 @@ class PipelineTimes:
         """The configuration's fixed solver on a grid, with its end."""
         end = self.noise.clean if self.config.final_sigmas_type == "zero" else self.noise.t_min
         made = solver(self.config.solver)(self.noise, (*times, end))
-        final = self.config.lower_order_final and isinstance(made, SolverSchedule)
-        return made.lower_final() if final else made
+        if self.config.lower_order_final and isinstance(made, SolverSchedule):
+            return made.lower_final()
+        return made
 
     # ---- outward -------------------------------------------------------------------------
 
@@ -101,11 +103,13 @@ class PipelineTimes:
 
     def outward(self, table: CoefficientTable, places: Sequence[int]) -> Tensor:
         """The timesteps at which the network is evaluated, float32."""
-        return torch.tensor([float(table.nodes[j].t) * self.unit for j in places])
+        times = [float(table.nodes[j].t) * self.unit for j in places]
+        return torch.tensor(times, dtype=torch.float32)
 
     def levels(self, table: CoefficientTable, places: Sequence[int]) -> Tensor:
-        """sigma / alpha at the evaluations and at the end (sigma for a flow), float32."""
+        """Noise levels at the evaluations and the end: sigma / alpha, or a flow's sigma."""
         nodes = [table.nodes[j] for j in (*places, -1)]
         if isinstance(self.noise, Flow):
-            return torch.tensor([float(n.sigma) for n in nodes])
-        return torch.tensor([float(n.sigma) / float(n.alpha) for n in nodes])
+            return torch.tensor([float(n.sigma) for n in nodes], dtype=torch.float32)
+        levels = [float(n.sigma) / float(n.alpha) for n in nodes]
+        return torch.tensor(levels, dtype=torch.float32)

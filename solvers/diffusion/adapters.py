@@ -7,9 +7,11 @@ from typing import Any
 
 from torch import Tensor
 
+from .continuous import EDM, Flow
 from .discrete import Discrete
 from .model import Model, Prediction
-from .noise import EDM, Flow, NoiseSchedule
+from .noise import NoiseSchedule
+from .saved import same_noise
 
 _PREDICTIONS: dict[str, Prediction] = {
     "epsilon": "noise",
@@ -62,7 +64,7 @@ def noise_of(scheduler: Any) -> tuple[NoiseSchedule, float]:
     own = getattr(scheduler, "noise", None)  # RitardScheduler's
     table = getattr(scheduler, "alphas_cumprod", None)
     if table is not None and not scheduler.config.get("use_flow_sigmas", False):
-        return own if isinstance(own, Discrete) else _discrete(table), 1.0
+        return own if isinstance(own, Discrete) else _discrete(scheduler), 1.0
     if isinstance(own, Flow):
         return own, float(scheduler.config.num_train_timesteps)
     if table is not None or "FlowMatch" in type(scheduler).__name__:
@@ -73,8 +75,22 @@ def noise_of(scheduler: Any) -> tuple[NoiseSchedule, float]:
     )
 
 
-def _discrete(table: Tensor) -> Discrete:
-    values = table.double().tolist()
+def _discrete(scheduler: Any) -> Discrete:
+    """The table by its recipe, where that gives it, as it is otherwise."""
+    values, config = scheduler.alphas_cumprod.double().tolist(), scheduler.config
     if values[-1] <= 0 or values[-1] >= values[-2]:  # rescaled to zero terminal SNR
         values[-1] = min(2.0**-24, values[-2] / 4)
-    return Discrete(tuple(values))
+    found = Discrete(tuple(values))
+    if config.get("trained_betas") is not None or "beta_schedule" not in config:
+        return found
+    try:
+        recipe = Discrete.from_betas(
+            config["beta_schedule"],
+            config["beta_start"],
+            config["beta_end"],
+            config["num_train_timesteps"],
+            zero_terminal_snr=config.get("rescale_betas_zero_snr", False),
+        )
+    except ValueError:  # a beta schedule that only diffusers knows
+        return found
+    return recipe if same_noise(recipe, found) else found

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import pairwise
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -26,6 +26,7 @@ class Discrete(VariancePreserving):
 
     Args:
         alphas_cumprod: N >= 2 numbers in (0, 1), strictly falling.
+        recipe: The arguments of :meth:`from_betas`, where it made the table: saved in its place.
 
     Example:
         >>> noise = Discrete.from_betas("scaled_linear", 0.00085, 0.012)
@@ -34,6 +35,7 @@ class Discrete(VariancePreserving):
     """
 
     alphas_cumprod: tuple[float, ...]
+    recipe: dict[str, Any] | None = field(default=None, compare=False, repr=False)
     name = "discrete"
     clean = -1.0
     t_min = 0.0
@@ -90,11 +92,29 @@ class Discrete(VariancePreserving):
             root = (root - root[-1]) * (root[0] / (root[0] - root[-1]))
             alphas_cumprod = root**2
             alphas_cumprod[-1] = min(2.0**-24, alphas_cumprod[-2] / 4)
-        return cls(tuple(alphas_cumprod.tolist()))
+        recipe = None
+        if isinstance(shape, str):
+            numbers = {"beta_start": float(beta_start), "beta_end": float(beta_end)}
+            recipe = {"shape": shape, **numbers, "steps": steps}
+            recipe |= {"zero_terminal_snr": True} if zero_terminal_snr else {}
+        return cls(tuple(alphas_cumprod.tolist()), recipe)
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON values: how it was made where that is known, the table otherwise."""
+        if self.recipe is not None:
+            return {"name": self.name, "betas": self.recipe}
+        return {"name": self.name, "alphas_cumprod": list(self.alphas_cumprod)}
+
+    @classmethod
+    def from_settings(cls, settings: dict[str, Any]) -> Discrete:
+        """From what :meth:`to_dict` gives, without the name."""
+        if isinstance(settings.get("betas"), dict):
+            return cls.from_betas(**settings["betas"])
+        return cls(**settings)
 
     @cached_property
     def lambdas(self) -> list[float]:
-        """lambda of each entry, falling."""
+        """The lambda of each entry, falling."""
         return [(math.log(a) - math.log1p(-a)) / 2 for a in self.alphas_cumprod]
 
     def lambda_at(self, t: Scalar) -> Scalar:

@@ -8,10 +8,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from .continuous import EDM
 from .execute import sample
 from .lower import lower
 from .model import Model
-from .noise import EDM
 from .presets import dpmpp_2m
 from .schedule import SolverSchedule
 from .table import CoefficientTable

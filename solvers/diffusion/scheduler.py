@@ -19,17 +19,17 @@ try:
 except ImportError as error:
     raise ImportError('RitardScheduler: pip install "ritard[diffusers]"') from error
 
+from ._pipeline_contract import PipelineContract
+from ._pipeline_run import PipelineRun
 from ._pipeline_times import PipelineTimes
 from .adapters import prediction_of
-from .afs import first_output
-from .execute import Execution
 from .model import Prediction, convert
+from .noise import Node
 from .saved import Sampler, load_sampler, same_noise
-from .tail import tail
 from .threshold import dynamic_threshold
 
 
-class RitardScheduler(SchedulerMixin, ConfigMixin):
+class RitardScheduler(PipelineContract, SchedulerMixin, ConfigMixin):
     """Runs a solver schedule in a diffusers pipeline, timesteps in full precision.
 
     Take over the configuration of the pipeline's own scheduler and give the schedule::
@@ -107,15 +107,18 @@ class RitardScheduler(SchedulerMixin, ConfigMixin):
     def from_config(cls, config: Any = None, return_unused_kwargs: bool = False, **kwargs: Any):
         """From another scheduler's configuration, as in diffusers, flow matching included.
 
-        A flow-matching scheduler's is understood by its class name. ValueError for EDM's, whose
+        A flow-matching scheduler's is known by its ``shift``. ValueError for EDM's, whose
         scheduler also preconditions the network: see ``from_denoised`` and ``sample_ritard``.
         """
-        name = str(config.get("_class_name", "")) if isinstance(config, dict) else ""
-        if name.startswith("EDM"):
-            raise ValueError(f"config: of a {name}, which preconditions the network; not supported")
-        if "FlowMatch" in name:
+        if isinstance(config, dict) and "sigma_data" in config:
+            raise ValueError(
+                f"config: sigma_data={config['sigma_data']!r} is of a scheduler that preconditions "
+                "its network (EDM); not supported"
+            )
+        if isinstance(config, dict) and "shift" in config and "beta_schedule" not in config:
             flow = {"use_flow_sigmas": True, "prediction_type": "flow_prediction"}
-            kwargs = {**flow, "flow_shift": config.get("shift", 1.0), **kwargs}
+            kwargs = {**flow, "flow_shift": config["shift"], **kwargs}
+            config = {k: v for k, v in config.items() if k != "shift"}
         return super().from_config(config, return_unused_kwargs, **kwargs)
 
     # ---- the run's times -----------------------------------------------------------------
@@ -159,7 +162,7 @@ class RitardScheduler(SchedulerMixin, ConfigMixin):
         if self._sampler is not None:
             warnings.warn(
                 f"num_inference_steps={steps}: the schedule is for {self._sampler.nfe}; the fixed "
-                f"solver {self.config.solver!r} runs instead",
+                f"solver {self._times.config.solver!r} runs instead",
                 stacklevel=3,
             )
 
@@ -176,47 +179,17 @@ class RitardScheduler(SchedulerMixin, ConfigMixin):
             raise ValueError("schedule: first='mean' needs the data's mean; a pipeline has none")
 
     def _use(self, made: Sampler, device: str | torch.device | None) -> None:
-        self._made, table = made, tail(made, 0)
-        places = [0] if table.first == "network" else []
-        self._places = places + [row.target for row in table.rows if row.evaluate]
-        self.timesteps = self._times.outward(table, self._places).to(device)
-        self.sigmas = self._times.levels(table, self._places)
-        self._scale = _first_scale(table)
-        self._run: Execution | None = None
-        self._returned: tuple[Tensor, int] | None = None
-        self._step_index: int | None = None
-        self._begin_index: int | None = None
+        self._run = PipelineRun(made)
+        self.timesteps = self._times.outward(self._run.table, self._run.places).to(device)
+        self.sigmas = self._times.levels(self._run.table, self._run.places)
+        self._step_index = self._begin_index = None
 
     @property
     def init_noise_sigma(self) -> float:
         """What the pipeline scales its noise by; the analytic first step is folded into it."""
-        return self._scale
-
-    @property
-    def step_index(self) -> int | None:
-        """Steps taken, counted from the first timestep; None before the first."""
-        return self._step_index
-
-    @property
-    def begin_index(self) -> int | None:
-        """The timestep that the run starts at, where the pipeline has set it."""
-        return self._begin_index
-
-    def set_begin_index(self, begin_index: int = 0) -> None:
-        """Start at a later timestep (img2img)."""
-        self._begin_index = begin_index
-
-    def index_for_timestep(self, timestep: float | Tensor) -> int:
-        """The index of the nearest timestep; the last where one is there twice."""
-        gaps = (self.timesteps - torch.as_tensor(timestep, device=self.timesteps.device)).abs()
-        return int((gaps == gaps.min()).nonzero()[-1])
+        return self._run.scale
 
     # ---- a step --------------------------------------------------------------------------
-
-    def scale_model_input(self, sample: Tensor, timestep: Any = None) -> Tensor:
-        """The sample itself."""
-        del timestep
-        return sample
 
     def step(
         self,
@@ -244,81 +217,28 @@ class RitardScheduler(SchedulerMixin, ConfigMixin):
             ValueError: more steps than there are timesteps.
         """
         del generator, unused
-        run = self._run if self._run is not None else self._start(timestep, sample)
-        if run.node is None:
-            raise ValueError(
-                f"step: all {len(self.timesteps)} timesteps are done; call set_timesteps() again"
-            )
-        # A sample that is still the one returned goes on in full precision.
-        if self._returned is None or not _untouched(sample, self._returned):
-            run.keep_state(sample)
-        run.advance(*self._read(model_output, run))
-        run.keep_state()
+        if not self._run.started:
+            begin = self._begin_index
+            self._step_index = self.index_for_timestep(timestep) if begin is None else begin
+            self._run.start(self._step_index, sample)
+        following = self._run.advance(sample, lambda x, node: self._read(model_output, x, node))
         assert self._step_index is not None
         self._step_index += 1
-        following = run.x.to(sample.dtype)
-        self._returned = (following, following._version)
         return SchedulerOutput(prev_sample=following) if return_dict else (following,)
 
-    def _start(self, timestep: float | Tensor, sample: Tensor) -> Execution:
-        begin = self._begin_index
-        begin = self.index_for_timestep(timestep) if begin is None else begin
-        if not 0 <= begin < len(self._places):
-            raise ValueError(f"begin_index={begin}: expected 0 to {len(self._places) - 1}")
-        table = tail(self._made, self._places[begin] if begin else 0)
-        if table.first == "network":
-            run = Execution(table, sample)
-        else:  # the sample is the one after the first step
-            run = Execution(table, sample.float() / self._scale)
-            run.advance(first_output(table.first, run.x, table.nodes[0], None), "noise")
-        self._step_index, self._run = begin, run
-        return run
-
-    def _read(self, output: Tensor, run: Execution) -> tuple[Tensor, Prediction]:
+    def _read(self, output: Tensor, x: Tensor, node: Node) -> tuple[Tensor, Prediction]:
         """The output without its variance, and predicted data in range."""
-        if self.config.variance_type in ("learned", "learned_range"):
-            output = output[:, : run.x.shape[1]]
-        if not (self.config.thresholding or self.config.clip_sample):
+        config = self._times.config
+        if config.variance_type in ("learned", "learned_range"):
+            output = output[:, : x.shape[1]]
+        if not (config.thresholding or config.clip_sample):
             return output, self._prediction
-        assert run.node is not None
-        data = convert(output, run.x, self._prediction, "data", run.table.nodes[run.node])
-        if self.config.thresholding:
-            ratio, largest = self.config.dynamic_thresholding_ratio, self.config.sample_max_value
+        data = convert(output, x, self._prediction, "data", node)
+        if config.thresholding:
+            ratio, largest = config.dynamic_thresholding_ratio, config.sample_max_value
             return dynamic_threshold(data, ratio, largest), "data"
-        limit = self.config.clip_sample_range
-        return data.clamp(-limit, limit), "data"
-
-    # ---- noising -------------------------------------------------------------------------
-
-    def add_noise(self, original_samples: Tensor, noise: Tensor, timesteps: Tensor) -> Tensor:
-        """alpha x_0 + sigma eps at each sample's timestep, shape (batch,), fractions allowed."""
-        found = [self._times.node(t) for t in timesteps.double().flatten().tolist()]
-        shape = (-1, *[1] * (original_samples.ndim - 1))
-        alpha, sigma = (
-            original_samples.new_tensor(values).view(shape)
-            for values in ([n.alpha for n in found], [n.sigma for n in found])
-        )
-        return alpha * original_samples + sigma * noise
-
-    def scale_noise(self, sample: Tensor, timestep: Tensor, noise: Tensor) -> Tensor:
-        """:meth:`add_noise`, as flow-matching pipelines call it."""
-        return self.add_noise(sample, noise, torch.as_tensor(timestep).reshape(-1))
+        return data.clamp(-config.clip_sample_range, config.clip_sample_range), "data"
 
     def __len__(self) -> int:
         """Length of the training table."""
-        return int(self.config.num_train_timesteps)
-
-
-def _untouched(sample: Tensor, returned: tuple[Tensor, int]) -> bool:
-    tensor, version = returned
-    return sample is tensor and tensor._version == version
-
-
-def _first_scale(table: Any) -> float:
-    """c of the analytic first step x_1 = c x_T; 1 without one."""
-    if table.first == "network":
-        return 1.0
-    one = torch.ones(1, dtype=torch.float64)
-    run = Execution(table, one)
-    run.advance(first_output(table.first, one, table.nodes[0], None), "noise")
-    return float(run.x)
+        return int(self._times.config.num_train_timesteps)
