@@ -17,7 +17,15 @@ import lightning.pytorch as pl
 import torch
 from ritard.experiments.compare.grid import updates
 from ritard.experiments.tasks import get_task
-from ritard.schedules import GradNormCallback, Linear, ScheduleCallback
+from ritard.schedules import (
+    GradNormCallback,
+    GradNorms,
+    Linear,
+    ScheduleCallback,
+    plot_schedules,
+    refine,
+)
+from ritard.tuners import OnlineRefinementCallback
 
 HERE = Path(__file__).resolve().parent
 SEED = 1000
@@ -31,21 +39,20 @@ def compare(schedules: str, options: list[str], out: Path) -> Any:
     return json.loads((out / "report.json").read_text())
 
 
-def best_linear_rate(report: Any) -> float:
-    """The base rate chosen for linear decay."""
-    return next(cell["lr"] for cell in report["table"] if cell["schedule"] == "linear")
+def best_rate(report: Any, schedule: str) -> float:
+    """The base rate chosen for a schedule."""
+    return next(cell["lr"] for cell in report["table"] if cell["schedule"] == schedule)
 
 
-def record(task_name: str, optimizer: str, budget: float, lr: float, path: Path) -> None:
-    """A linear run whose gradient norms go to ``path``."""
-    task = get_task(task_name)
+def train(given: argparse.Namespace, lr: float, *callbacks: pl.Callback) -> Any:
+    """One run, with a seed of its own; returns its scheduler."""
+    task = get_task(given.task)
     torch.set_num_threads(1)  # as in every run that is compared
     pl.seed_everything(SEED, verbose=False)
-    module = task.module(optimizer, lr)
-    path.unlink(missing_ok=True)
+    module = task.module(given.optimizer, lr)
     trainer = pl.Trainer(
-        max_steps=updates(task_name, budget),
-        callbacks=[ScheduleCallback(Linear()), GradNormCallback(path)],
+        max_steps=updates(given.task, given.budget),
+        callbacks=list(callbacks),
         accelerator="cpu",
         devices=1,
         logger=False,
@@ -54,6 +61,15 @@ def record(task_name: str, optimizer: str, budget: float, lr: float, path: Path)
         enable_model_summary=False,
     )
     trainer.fit(module, task.loaders(SEED).train)
+    return trainer.lr_scheduler_configs[0].scheduler
+
+
+def draw_online(given: argparse.Namespace, lr: float, norms: Path, out: Path) -> None:
+    """What one online run made of its rate, beside the schedule refined from a first run."""
+    learned = train(given, lr, OnlineRefinementCallback()).schedule()
+    curves = {"linear": Linear(), "refined": refine(GradNorms.load(norms)), "online": learned}
+    axes = plot_schedules(curves, updates(given.task, given.budget))
+    axes.figure.savefig(out / "online.png", dpi=120)
 
 
 def main() -> None:
@@ -74,12 +90,17 @@ def main() -> None:
     options += ["--jobs", str(given.jobs)]
     norms = out / "norms.jsonl"
     if not norms.exists():
-        lr = best_linear_rate(compare(given.schedules, options, out))
-        record(given.task, given.optimizer, given.budget, lr, norms)
+        lr = best_rate(compare(given.schedules, options, out), "linear")
+        unfinished = out / "unfinished.jsonl"  # a killed run leaves no norms.jsonl
+        unfinished.unlink(missing_ok=True)
+        train(given, lr, ScheduleCallback(Linear()), GradNormCallback(unfinished))
+        unfinished.replace(norms)
     command = [sys.executable, "-m", "ritard.experiments", "refine", str(norms)]
     subprocess.run([*command, "--plot", str(out / "refined.png")], check=True)
     known = f"{given.schedules},refined({norms})"
-    compare(f"{known},{given.also}" if given.also else known, options, out)
+    report = compare(f"{known},{given.also}" if given.also else known, options, out)
+    if given.also == "online":
+        draw_online(given, best_rate(report, "online"), norms, out)
 
 
 if __name__ == "__main__":
