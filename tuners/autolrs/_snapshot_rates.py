@@ -57,10 +57,14 @@ class Rates:
         values = self.values if values is None else values
         groups = _groups(self._optimizer)
         _LR.write(groups, values)
-        if not _LR.holds(groups, values):
+        if not self.holds(values):
             raise RuntimeError(
                 f"learning rate: wrote {list(values)}, and the optimizer holds {_LR.read(groups)}"
             )
+
+    def holds(self, values: Sequence[float]) -> bool:
+        """Whether the groups hold these rates, as far as a tensor's precision goes."""
+        return _LR.holds(_groups(self._optimizer), values)
 
 
 def _groups(optimizer: Optimizer) -> list[dict[str, Any]]:
