@@ -16,10 +16,15 @@ def compiled(function: Function) -> Function:
     One source serves both, so both draw the same arms. Only the modules of kernels import this,
     and bandits import those when they are built: ``import ritard.tuners`` stays light.
     """
+    return compiled_or(function)(function)
+
+
+def compiled_or(plain: Function) -> Callable[[Function], Function]:
+    """Compiles a function of many loops, and takes ``plain`` for it where numba is missing."""
     numba = _numba()
     if numba is None:
-        return function
-    return numba.njit(cache=True, error_model="numpy", nogil=True)(function)
+        return lambda function: plain
+    return numba.njit(cache=True, error_model="numpy", nogil=True)
 
 
 @cache

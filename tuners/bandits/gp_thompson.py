@@ -60,7 +60,7 @@ class GPThompson(Learner):
     arXiv:1209.3352 for independent arms.
     """
 
-    ARRAYS = ("_mean", "_cov", "_noise", "_origin")
+    ARRAYS = ("_mean", "_blocks", "_noise", "_origin")
 
     def __init__(
         self,
@@ -80,11 +80,11 @@ class GPThompson(Learner):
         self._range = ContextRange(low, high)
         self._kernels = _gp_kernels
         self._f, self._s = np.zeros(m), np.zeros(d)
-        self._mean = np.zeros((d, m))
+        self._mean = np.zeros((m, d))
         between = np.abs(np.subtract.outer(np.arange(d), np.arange(d)))
         prior = (LEVEL + np.exp(-between / (reach * d)) if reach else LEVEL * np.eye(d)) / NOISE**2
-        decay = np.diag(1.0 / (1.0 + np.arange(m)))
-        self._cov = np.einsum("ik,ab->iakb", prior, decay)
+        a, b = np.triu_indices(m)  # the order of the blocks in _gp_kernels
+        self._blocks = np.where(a == b, 1.0 / (1.0 + a), 0.0)[:, None, None] * prior
         self._noise = np.array([WEIGHT, WEIGHT])  # observations, and their squares over NOISE^2
         self._origin = np.zeros(1)
 
@@ -96,7 +96,7 @@ class GPThompson(Learner):
         count, squares = self._noise.tolist()
         sigma = NOISE * math.sqrt(squares / count)
         normal = self._rng.standard_normal(len(self.arms))
-        arm = self._kernels.gp_ask(x, self._mean, self._cov, sigma, normal, self._f, self._s)
+        arm = self._kernels.gp_ask(x, self._mean, self._blocks, sigma, normal, self._f, self._s)
         return arm, 1.0, ()
 
     def _learn(self, choice: Choice, excess: float) -> None:
@@ -107,7 +107,7 @@ class GPThompson(Learner):
             self._origin[0] = y
         square = self._kernels.gp_tell(
             self._place(choice.context), choice.arm, y - self._origin[0],
-            self._mean, self._cov, self._f,
+            self._mean, self._blocks, self._f,
         )  # fmt: skip
         self._noise += (1.0, square / NOISE**2)
 
