@@ -633,6 +633,48 @@ def test_image_to_image(latent):
     assert float((ends[1] - ends[0]).norm() / ends[0].norm()) < 1e-3
 
 
+def test_a_flow_matching_pipeline_with_a_shift(latent):
+    """Stable Diffusion 3, tiny: FlowMatchEuler's own grid as a schedule, and the plain switch."""
+    torch.manual_seed(0)
+    transformer = diffusers.SD3Transformer2DModel(
+        sample_size=8,
+        patch_size=1,
+        in_channels=4,
+        num_layers=1,
+        attention_head_dim=8,
+        num_attention_heads=2,
+        joint_attention_dim=16,
+        caption_projection_dim=16,
+        pooled_projection_dim=16,
+        out_channels=4,
+    )
+    none = dict.fromkeys(
+        f"{part}{i}" for part in ("text_encoder", "tokenizer") for i in ("", "_2", "_3")
+    )
+
+    def latents(scheduler, **more):
+        pipeline = diffusers.StableDiffusion3Pipeline(
+            transformer=transformer, scheduler=scheduler, vae=latent["vae"], **none
+        )
+        pooled = {"pooled_prompt_embeds": torch.ones(1, 16)}
+        pooled["negative_pooled_prompt_embeds"] = torch.zeros(1, 16)
+        return prompted(pipeline, 5, height=16, width=16, **pooled, **more)
+
+    own = diffusers.FlowMatchEulerDiscreteScheduler(shift=3.0)
+    theirs = latents(own)
+    schedule = ddim(Flow(), own.sigmas.double().tolist())
+    ours = latents(RitardScheduler.from_config(own.config, schedule=schedule))
+    assert float((ours - theirs).norm() / theirs.norm()) < 1e-5
+    assert torch.isfinite(latents(RitardScheduler.from_config(own.config))).all()
+    dynamic = diffusers.FlowMatchEulerDiscreteScheduler(use_dynamic_shifting=True)
+    moved = RitardScheduler.from_config(dynamic.config)
+    latents(moved, mu=1.1)
+    times = [t / 1000 for t in moved.timesteps.tolist()]
+    plain = [0.999 * (1 - i / 5) for i in range(5)]
+    shift = math.exp(1.1)
+    assert times == pytest.approx([shift * t / (1 + (shift - 1) * t) for t in plain], rel=1e-5)
+
+
 def test_the_ddim_pipeline_takes_its_own_scheduler_instead(unet):
     """A trap of diffusers, kept here so that we notice when it goes."""
     pipeline = diffusers.DDIMPipeline(unet, RitardScheduler(schedule=tables()))

@@ -32,6 +32,7 @@ from .presets import (
     unipc,
 )
 from .reference import reference
+from .registry import SOLVERS
 from .schedule import SolverSchedule
 from .sigma_multistep import deis_tab, heun, ipndm, lms
 from .step import SolverStep
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "EDM",
+    "SOLVERS",
     "ClassifierFree",
     "CoefficientTable",
     "Counted",
