@@ -348,6 +348,21 @@ def test_returned_samples_are_not_changed_later_and_edits_count():
     assert not torch.allclose(ends[0], ends[1])
 
 
+def test_a_learned_variance_is_dropped():
+    x, *outputs = draws(6)
+    twice = [torch.cat([o, torch.full_like(o, 9.0)], 1) for o in outputs]
+    ends = [
+        walk(RitardScheduler(variance_type=kind), given, x, 5)
+        for kind, given in ((None, outputs), ("learned_range", twice))
+    ]
+    assert all(map(torch.equal, *ends))
+
+
+def test_short_training_tables():
+    scheduler = RitardScheduler(num_train_timesteps=4)
+    assert len(scheduler.timesteps) == 4
+
+
 def test_deep_copies_go_on_alike():
     scheduler = RitardScheduler(schedule=tables())
     x, *outputs = draws(7)

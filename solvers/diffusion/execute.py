@@ -143,12 +143,11 @@ def _check(model: Model, x: Tensor, table: CoefficientTable) -> None:
     if x.ndim == 0 or not bool(torch.isfinite(x.detach()).all()):
         raise ValueError("x: expected a batch of finite numbers")
     if model.noise != table.noise:
+        alike = model.noise.name == table.noise.name
+        settings = " with other settings" if alike else ""
         raise ValueError(
-            f"table: made for noise schedule {table.noise.name!r} with other settings than the "
-            f"model's {model.noise.name!r}; schedule.on(model.noise) gives the same one under it"
-            if model.noise.name == table.noise.name
-            else f"table: made for noise schedule {table.noise.name!r}, the model's is "
-            f"{model.noise.name!r}; schedule.on(model.noise) gives the same one under it"
+            f"table: made for noise schedule {table.noise.name!r}, the model's is "
+            f"{model.noise.name!r}{settings}; schedule.on(model.noise) gives the same one under it"
         )
     if table.first == "mean" and model.mean is None:
         raise ValueError("model: mean=None; the table's analytic first step needs the data's mean")

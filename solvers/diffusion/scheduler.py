@@ -101,7 +101,8 @@ class RitardScheduler(PipelineContract, SchedulerMixin, ConfigMixin):
         self.betas, self.alphas, self.alphas_cumprod = self._times.tensors()
         self._check_sampler()
         self.num_inference_steps: int | None = None
-        self._use(self._sampler or self._times.fixed(self._times.spaced(10)), None)
+        steps = min(10, num_train_timesteps)
+        self._use(self._sampler or self._times.fixed(self._times.spaced(steps)), None)
 
     @classmethod
     def from_config(cls, config: Any = None, return_unused_kwargs: bool = False, **kwargs: Any):
