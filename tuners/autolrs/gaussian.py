@@ -87,7 +87,8 @@ class GaussianProcess:
         """Mean (m,), and L^-1 k(x, at), shape (n, m), for L L' = k(x, x) + noise."""
         factor = np.linalg.cholesky(self._covariance(self.x, self.x) + np.diag(self.noise))
         cross = np.linalg.solve(factor, self._covariance(self.x, at))
-        return cross.T @ np.linalg.solve(factor, self.y), cross
+        mean: Array = cross.T @ np.linalg.solve(factor, self.y)
+        return mean, np.asarray(cross, dtype=np.float64)
 
     def _covariance(self, a: Array, b: Array) -> Array:
         return self.variance * matern52(np.abs(a[:, None] - b), self.length)

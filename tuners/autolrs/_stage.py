@@ -1,0 +1,207 @@
+"""One stage of the improved mode: candidates are held, cooled down, scored and compared."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from ..tuner import Tuner
+from ._bench import Bench
+from ._recording import Recording
+from .decision import Decision, Trial, decide, trials
+from .snapshot import Snapshot
+
+_FAR = 5.0
+"""Standard deviations of a batch's loss above the present scale's from which a probe is lost."""
+_CHECKS = 3
+"""Looks at the losses while a candidate is held."""
+
+
+class AllDiverged(RuntimeError):
+    """No candidate of a stage, nor the present scale, had a finite loss."""
+
+
+class Stage:
+    """Tries scales beside the run, which has held the present one over the recorded batches.
+
+    Args:
+        bench: Where updates are run.
+        recording: The batches that the run has just trained on.
+        start: Updates done before them.
+        held: How many of them precede a probe's cooldown.
+        scale: The present scale.
+        origin: The state before the first of the batches.
+        hold_end: The state after ``held`` of them; it is overwritten.
+        scoring: Batches to score on.
+        number: Of the stage: all ranks must stand at the same.
+    """
+
+    def __init__(
+        self,
+        bench: Bench,
+        recording: Recording,
+        start: int,
+        held: int,
+        scale: float,
+        origin: Snapshot,
+        hold_end: Snapshot,
+        scoring: Sequence[Any],
+        number: int,
+    ) -> None:
+        self._bench, self._recording, self._start, self._held = bench, recording, start, held
+        self._scale, self._origin, self._probe = scale, origin, hold_end
+        self._scoring, self._number = scoring, number
+        self._losses: dict[float, list[float] | None] = {}
+        self._kept: Snapshot | None = None  # the end of the hold of the best candidate
+        self._kept_scale = scale
+
+    def run(
+        self,
+        candidates: Tuner[float],
+        count: int,
+        before: Sequence[Trial],
+        cost: float,
+        spare: float,
+    ) -> tuple[Decision, list[Trial]]:
+        """Try the present scale and ``count`` others, and leave the training at the winner's state.
+
+        Args:
+            candidates: Proposes scales, and is told their differences to the present one.
+            count: How many it is asked for.
+            before: The last stage's trials.
+            cost: What a change must gain beyond its error.
+            spare: Updates that may be spent on running the winner's hold again.
+
+        Raises:
+            AllDiverged: the training is at the stage's origin then.
+        """
+        now = self._bench.snapshot()
+        try:
+            decision = self._search(candidates, count, before, cost)
+            found = trials(self._scale, self._losses)
+            if decision is not None:
+                decision = self._affordable(decision, found, spare)
+                if decision.scale != self._scale:
+                    self._commit(decision.scale)
+                    return decision, found
+        except BaseException:
+            self._return_to(now)
+            raise
+        if decision is None:
+            self._origin.restore()
+            self._bench.pilot.write(self._start, self._scale)
+            raise AllDiverged(
+                f"AutoLRS: at update {self._start} every scale tried diverged "
+                f"({', '.join(f'{t.scale:.3g}' for t in found)}); the training was put back there"
+            )
+        self._return_to(now)
+        return decision, found
+
+    # ---- inside -------------------------------------------------------------------------
+
+    def _search(
+        self, candidates: Tuner[float], count: int, before: Sequence[Trial], cost: float
+    ) -> Decision | None:
+        reference = self._bench.read(self._recording.losses)
+        if all(math.isfinite(loss) for loss in reference):
+            self._probe.restore()
+            self._losses[self._scale] = self._cooled(self._scale)
+        else:
+            self._losses[self._scale] = None
+        self._tell(candidates, self._scale)
+        for i in range(count):
+            # The first rank alone asks: its answer is the one that counts.
+            mine = candidates.ask() if self._bench.ranks.is_first else 0.0
+            (scale,) = self._bench.ranks.decide([mine], self._number + i / 1000)
+            if scale not in self._losses:
+                self._losses[scale] = self._tried(scale, reference)
+                self._keep_if_best(scale)
+            self._tell(candidates, scale)
+        return self._agreed(decide(self._scale, trials(self._scale, self._losses), before, cost))
+
+    def _tried(self, scale: float, reference: list[float]) -> list[float] | None:
+        """Losses of a candidate after its cooldown; None where it diverged."""
+        self._origin.restore()
+        step = math.ceil(self._held / _CHECKS)
+        for first in range(0, self._held, step):
+            part = range(first, min(first + step, self._held))
+            losses = self._bench.replay(self._recording, part, self._start, lambda _: scale)
+            if _lost(self._bench.read(losses), reference[part.start : part.stop], reference):
+                return None
+        self._probe.capture()
+        return self._cooled(scale)
+
+    def _cooled(self, scale: float) -> list[float] | None:
+        """Losses after the rest of the recording at rates that fall linearly to zero."""
+        part = range(self._held, self._recording.length)
+        self._bench.replay(
+            self._recording,
+            part,
+            self._start,
+            # m/(m+1), ..., 1/(m+1): neither a full rate nor an update at zero.
+            lambda i: scale * (part.stop - i) / (len(part) + 1),
+        )
+        found = self._bench.score(self._scoring)
+        return found if all(math.isfinite(loss) for loss in found) else None
+
+    def _keep_if_best(self, scale: float) -> None:
+        """Keep the end of this candidate's hold where its score is the least so far."""
+        mean = {s: sum(q) for s, q in self._losses.items() if q is not None}
+        if scale not in mean or mean[scale] > min(mean.values()):
+            return
+        if self._kept is None:
+            try:
+                self._kept = self._bench.snapshot()
+            except MemoryError:
+                return  # the winner's hold is run again
+        self._kept.swap(self._probe)
+        self._kept_scale = scale
+
+    def _tell(self, candidates: Tuner[float], scale: float) -> None:
+        if self._bench.ranks.is_first:
+            (trial,) = (t for t in trials(self._scale, self._losses) if t.scale == scale)
+            candidates.tell(scale, trial.difference)
+
+    def _agreed(self, decision: Decision | None) -> Decision | None:
+        """What the first rank decided."""
+        mine = [0.0] * 3 if decision is None else [decision.scale, decision.gain, decision.error]
+        scale, gain, error = self._bench.ranks.decide(mine, self._number + 0.5)
+        return None if scale == 0.0 else Decision(scale, gain, error)
+
+    def _affordable(self, decision: Decision, found: list[Trial], spare: float) -> Decision:
+        """Where the winner's hold is not kept and cannot be paid again, take the one kept."""
+        present = (self._scale, self._kept_scale)
+        if decision.scale in present or self._held <= spare:
+            return decision
+        kept = next(trial for trial in found if trial.scale == self._kept_scale)
+        if self._kept is None or kept.difference >= -kept.error:
+            return Decision(self._scale, 0.0, decision.error)
+        return Decision(kept.scale, -kept.difference, kept.error)
+
+    def _commit(self, scale: float) -> None:
+        """Go to the end of the winner's hold, and on over the rest of the recording."""
+        if self._kept is not None and self._kept_scale == scale:
+            self._kept.restore()
+        else:
+            self._origin.restore()
+            part = range(self._held)
+            self._bench.replay(self._recording, part, self._start, lambda _: scale)
+        rest = range(self._held, self._recording.length)
+        self._bench.replay(self._recording, rest, self._start, lambda _: scale)
+
+    def _return_to(self, now: Snapshot) -> None:
+        now.restore()
+        last = self._start + self._recording.length - 1
+        self._bench.pilot.write(last, self._scale)
+
+
+def _lost(losses: list[float], same: list[float], reference: list[float]) -> bool:
+    """Whether a candidate diverged: not finite, or far above the present scale's losses."""
+    if not all(math.isfinite(loss) for loss in losses):
+        return True
+    if not all(math.isfinite(loss) for loss in reference):
+        return False  # there is nothing to compare with
+    mean = sum(reference) / len(reference)
+    deviation = math.sqrt(sum((loss - mean) ** 2 for loss in reference) / len(reference))
+    return sum(losses) / len(losses) > sum(same) / len(same) + _FAR * deviation

@@ -1,0 +1,124 @@
+"""Which of the scales tried is the best, and whether it is worth a change."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from .gaussian import Array, GaussianProcess
+from .search import winsorised
+
+_OCTAVES = 4.0
+"""Octaves of scale that make one unit of the process's abscissa."""
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A scale that was tried in a stage.
+
+    Attributes:
+        scale: What the base schedule was multiplied by.
+        score: Mean loss over the scored batches; NaN where the probe diverged.
+        difference: Of the score to that of the present scale; NaN likewise.
+        error: Standard error of that difference, over the same batches.
+    """
+
+    scale: float
+    score: float
+    difference: float
+    error: float
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What a stage decided.
+
+    Attributes:
+        scale: To go on with.
+        gain: Expected fall of the score against the present scale, of the best that was tried;
+            infinite where the present scale diverged.
+        error: Standard error of the gain.
+    """
+
+    scale: float
+    gain: float
+    error: float
+
+
+def trials(present: float, losses: Mapping[float, Sequence[float] | None]) -> list[Trial]:
+    """Paired comparisons of the scales' losses on the same batches.
+
+    Args:
+        present: The present scale, one of the keys; where it diverged the differences are to
+            the best of the others.
+        losses: For each scale its losses, one a batch; None where the probe diverged.
+    """
+    known = {s: np.asarray(q) for s, q in losses.items() if q is not None and np.isfinite(q).all()}
+    best = min(known, key=lambda s: float(known[s].mean()), default=present)
+    reference = known.get(present, known.get(best))
+    found = list[Trial]()
+    for scale in losses:
+        if scale not in known or reference is None:
+            found.append(Trial(scale, math.nan, math.nan, math.nan))
+            continue
+        gap = known[scale] - reference
+        error = float(gap.std(ddof=1)) / math.sqrt(len(gap)) if len(gap) > 1 else 0.0
+        found.append(Trial(scale, float(known[scale].mean()), float(gap.mean()), error))
+    return found
+
+
+def decide(
+    present: float, tried: Sequence[Trial], before: Sequence[Trial] = (), cost: float = 0.0
+) -> Decision | None:
+    """The best of the tried scales by a process's mean, if it gains more than its error.
+
+    Args:
+        present: The present scale.
+        tried: This stage's trials, the present scale's among them.
+        before: The last stage's, which count with their noise inflated by their own spread.
+        cost: What a change must gain on top, in units of the score.
+
+    Returns:
+        The decision, or None where every trial diverged.
+    """
+    alive = [trial for trial in tried if math.isfinite(trial.difference)]
+    if not alive:
+        return None
+    process, spread = _process(tried, _carried(before, present))
+    mean, covariance = process.joint(_abscissa([trial.scale for trial in alive]))
+    best = int(np.argmin(mean))
+    now = next((i for i, trial in enumerate(alive) if trial.scale == present), None)
+    if now is None:
+        return Decision(alive[best].scale, math.inf, 0.0)
+    gain = spread * float(mean[now] - mean[best])
+    variance = covariance[now, now] + covariance[best, best] - 2 * covariance[now, best]
+    error = max(spread * math.sqrt(max(float(variance), 0.0)), alive[best].error)
+    return Decision(alive[best].scale if gain > error + cost else present, gain, error)
+
+
+def _process(tried: Sequence[Trial], carried: Sequence[Trial]) -> tuple[GaussianProcess, float]:
+    every = [*tried, *carried]
+    values = winsorised([trial.difference for trial in every])
+    centre, spread = float(values[: len(tried)].mean()), float(values[: len(tried)].std()) or 1.0
+    errors = np.array([trial.error if math.isfinite(trial.error) else 0.0 for trial in every])
+    x = _abscissa([trial.scale for trial in every])
+    return GaussianProcess.fit(x, (values - centre) / spread, (errors / spread) ** 2), spread
+
+
+def _carried(before: Sequence[Trial], present: float) -> list[Trial]:
+    """The last stage's trials as differences to the present scale, with inflated errors."""
+    alive = [trial for trial in before if math.isfinite(trial.difference)]
+    origin = next((trial.difference for trial in alive if trial.scale == present), None)
+    if origin is None:
+        return []
+    wide = float(np.std([trial.difference for trial in alive]))
+    return [
+        Trial(t.scale, t.score, t.difference - origin, math.hypot(t.error, wide)) for t in alive
+    ]
+
+
+def _abscissa(scales: Sequence[float]) -> Array:
+    return np.log2(np.asarray(scales, dtype=np.float64)) / _OCTAVES

@@ -1,0 +1,105 @@
+"""When the improved mode searches, and how long a probe may be."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from .ledger import FORWARD
+
+LEAST_PROBE = 20
+"""Updates of the shortest probe that is worth its noise."""
+MOST_STAGES = 8
+
+
+@dataclass(frozen=True)
+class ProbeShape:
+    """What a stage of the search consists of.
+
+    Attributes:
+        candidates: Scales that are tried, the present one among them.
+        scored: Batches that each is scored on.
+        hold: Part of a probe before its cooldown.
+    """
+
+    candidates: int
+    scored: int
+    hold: float
+
+    def held(self, length: int) -> int:
+        """Updates of a probe of that length before its cooldown."""
+        return min(max(1, round(self.hold * length)), length - 1)
+
+    def cost(self, length: int) -> float:
+        """Updates that a stage costs at most, on top of the run's own.
+
+        The present scale is held by the run itself, and costs its cooldown alone; each other
+        candidate a probe; and where one of them wins, it catches up with the run.
+        """
+        cooldown = length - self.held(length)
+        scoring = self.candidates * self.scored * FORWARD
+        return (self.candidates - 1) * length + 2 * cooldown + scoring
+
+    def longest(self, allowance: float) -> int:
+        """The longest probe whose stage costs no more than ``allowance``; 0 if there is none.
+
+        Example:
+            >>> ProbeShape(candidates=5, scored=8, hold=0.6).longest(125)
+            23
+        """
+        length = max(0, math.floor(allowance / (self.candidates - 1)))
+        while length > 1 and self.cost(length) > allowance:
+            length -= 1
+        return length if length > 1 else 0
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The stages of a run.
+
+    Attributes:
+        starts: Updates at which a search begins, ascending.
+        end: No probe reaches into the run's end from here on: it belongs to the cooldown.
+        allowance: Updates that all searches together may cost.
+        shape: Of a stage.
+    """
+
+    starts: tuple[int, ...]
+    end: int
+    allowance: float
+    shape: ProbeShape
+
+    @classmethod
+    def of(
+        cls,
+        total_steps: int,
+        first: int,
+        overhead: float,
+        tail: float,
+        stages: int | None,
+        shape: ProbeShape,
+    ) -> Plan:
+        """Stages every ``total_steps / stages`` updates from ``first`` on, none in the tail.
+
+        Without a number of stages: as many as leave probes of 20 updates, 8 at most. There are
+        none where even that is too long.
+        """
+        end, allowance = math.floor((1.0 - tail) * total_steps), overhead * total_steps
+        for number in (stages,) if stages else range(MOST_STAGES, 0, -1):
+            found = (first + i * total_steps // number for i in range(number))
+            starts = tuple(t for t in found if t + LEAST_PROBE <= end)
+            if starts and shape.longest(allowance / len(starts)) >= LEAST_PROBE:
+                return cls(starts, end, allowance, shape)
+        return cls((), end, allowance, shape)
+
+    def probe(self, stage: int, position: int, spent: float) -> int:
+        """Updates of a probe of this stage; 0 where there is no room for one.
+
+        Args:
+            stage: Its index.
+            position: Updates done.
+            spent: What the stages before it cost: what they left is shared out among the rest.
+        """
+        share = (self.allowance - spent) / (len(self.starts) - stage)
+        length = min(self.shape.longest(share), self.end - position)
+        return length if length >= LEAST_PROBE else 0
