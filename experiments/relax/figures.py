@@ -57,15 +57,15 @@ def draw_bars(
     """
     places = np.arange(len(names))[::-1]
     ax.barh(places, means, xerr=errors, color=SKY, ecolor=BLACK, capsize=3, height=0.7, zorder=2)
-    for place, mean in zip(places, means, strict=True):
-        ax.annotate(f"{mean:.1f}", (0, place), (4, 0), textcoords="offset points", va="center")
-    found = [
-        (marks[name], place) for name, place in zip(names, places, strict=True) if name in marks
-    ]
-    if found:
-        x, y = zip(*found, strict=True)
-        ax.plot(x, y, "D", color=RED, markersize=6, label="reference program", zorder=3)
+    for name, place, mean, error in zip(names, places, means, errors, strict=True):
+        end = max(mean + (error if error > 0 else 0), marks.get(name, 0))
+        look: Any = {"textcoords": "offset points", "va": "center", "fontsize": 11}
+        ax.annotate(f"{mean:.1f}", (end, place), (8, 0), **look)
+    marked = [place for name, place in zip(names, places, strict=True) if name in marks]
+    if marked:
+        x = [marks[name] for name in names if name in marks]
+        ax.plot(x, marked, "D", color=RED, markersize=6, label="reference program", zorder=3)
         ax.legend(frameon=False, loc="lower right")
     ax.set_yticks(places, names)
-    ax.set_xlim(left=0)
+    ax.set_xlim(0, 1.12 * max(means))
     ax.grid(axis="y", visible=False)

@@ -33,6 +33,7 @@ HERE = Path(__file__).resolve().parent
 STEPS, PERIOD, SEEDS, TIMED = 5000, 1000, 20, 50
 EVERY = {200: 10, 400: 25}
 FINE = np.linspace(1, 1.95, 39).tolist()
+"""Omegas of the tables below nx = 100, the arms among them; above, the arms alone."""
 PLAIN = {"CG": ("cg", 1.0, False), "omega=1": ("ssor_cg", 1.0, False)}
 PLAIN |= {"omega=1.5": ("ssor_cg", 1.5, False)}
 FLIPPED = {"omega=1, backward first": ("ssor_cg", 1.0, True)}
@@ -90,8 +91,9 @@ def study(family: Any, name: str, given: argparse.Namespace) -> dict[str, Any]:
 def costs(family: Any, every: int, path: Path, name: str) -> CostTable:
     """The table of all steps, or of some steps of a period, held in between."""
     part, start = (family if every == 1 else family[:PERIOD:every]), time.perf_counter()
+    omegas = FINE if family.nx < 100 else Arms().omegas
     table = None
-    for table in tabulate(part, Solver(), FINE, path, name):
+    for table in tabulate(part, Solver(), omegas, path, name):
         spent = time.perf_counter() - start
         print(f"{name}: {len(table.counts)}/{len(part)} systems, {spent:.0f} s", flush=True)
     assert table is not None
