@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.util
+import importlib
 import warnings
 from dataclasses import dataclass
 from functools import cache
@@ -35,7 +35,7 @@ class Stop:
     def tolerance(self, first: float) -> float:
         """The norm to reach, given ||r_0||."""
         scale = first if self.scale < 0 else self.scale
-        return max(self.rtol * scale if scale > 0 else 0.0, self.atol)
+        return max(self.rtol * scale, self.atol) if scale > 0 else self.atol
 
 
 class Run(NamedTuple):
@@ -103,7 +103,9 @@ def control(omega: float | Adaptive, stop: Stop) -> Array:
 @cache
 def have_numba() -> bool:
     """Whether the compiled loops can run; warns when they cannot, once."""
-    if importlib.util.find_spec("numba") is not None:
-        return True
-    warnings.warn(MESSAGE, stacklevel=4)
-    return False
+    try:
+        importlib.import_module("numba")
+    except ImportError:
+        warnings.warn(MESSAGE, stacklevel=4)
+        return False
+    return True

@@ -24,15 +24,16 @@ class Adaptive:
 
     Example:
         >>> Adaptive()
-        Adaptive(start=1.0, exponent=0.65, wait=8, settled=0.1)
+        Adaptive(start=1.0, exponent=0.75, wait=12, settled=0.1)
 
     Source: Hageman & Young (1981), Applied Iterative Methods, ch. 9, simplified: no special
-    treatment of the first sweeps after a change, no strategy for the choice of ``exponent``.
+    treatment of the first sweeps after a change, no strategy for the choice of ``exponent``. The
+    defaults were chosen on 10 x 10 Laplacians with shifts between -0.15 and 0.45.
     """
 
     start: float = 1.0
-    exponent: float = 0.65
-    wait: int = 8
+    exponent: float = 0.75
+    wait: int = 12
     settled: float = 0.1
 
     def __post_init__(self) -> None:

@@ -17,6 +17,7 @@ from .adaptive import Adaptive
 from .kernels.ends import CONVERGED
 from .solution import Solution, of_run, together
 from .splitting import Splitting
+from .stencil import Stencil
 
 Method = Literal["sor", "ssor", "ssor_cg", "cg"]
 Sweep = Literal["forward", "backward", "symmetric"]
@@ -76,7 +77,7 @@ def solve(
 
     Source: Young (1971), Iterative Solution of Large Linear Systems.
     """
-    splitting = Splitting.of(A)
+    splitting = prepared(A, b)
     runner = _runner(splitting, method, omega, sweep, callback)
     rhs, start = vectors(splitting, b, x0)
     limits = Limits.read(rtol, atol, maxiter, relative_to, method, len(rhs))
@@ -156,10 +157,19 @@ def _runner(
     return lambda b, x, stop: _plain.relax(engine, b, x, factor, sweep, stop, callback)
 
 
+def prepared(A: Any, b: Any) -> Splitting:
+    """The Splitting of A; a complex b makes a real matrix complex."""
+    if np.iscomplexobj(b) and not isinstance(A, Splitting | Stencil):
+        return Splitting.of(A.astype(complex) if hasattr(A, "astype") else A)
+    return Splitting.of(A)
+
+
 def vectors(splitting: Splitting, b: Any, x0: Any) -> tuple[Array, Array]:
     """The arrays b and x0 in the dtype of the result."""
     b = np.asarray(b)
     dtype = np.result_type(splitting.dtype, _checks.floating("b", b.dtype))
+    if dtype.kind == "c" and splitting.dtype.kind != "c":
+        raise TypeError("b is complex and A is real: make the Splitting of A.astype(complex)")
     rhs = _checks.vector("b", b, splitting.shape[0], dtype)
     if x0 is None:
         return rhs, np.zeros_like(rhs)

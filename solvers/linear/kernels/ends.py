@@ -9,5 +9,5 @@ def verdict(norm: float, rtol: float, atol: float, scale: float) -> int:
     """CONVERGED, DIVERGED or RUNNING; a tolerance below zero is never met."""
     if not math.isfinite(norm):
         return DIVERGED
-    relative = rtol * scale if scale > 0.0 else 0.0
-    return CONVERGED if norm <= max(relative, atol) else RUNNING
+    goal = max(rtol * scale, atol) if scale > 0.0 else atol
+    return CONVERGED if norm <= goal else RUNNING

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 from numba import njit
 
@@ -21,7 +22,7 @@ adapt = njit(nogil=True)(control_.adapt)
 
 
 @njit(cache=True, nogil=True)
-def relax(A, b, old, new, direction, control, rtol, atol, norms, start, stop, maxiter):
+def relax(A, b, old, new, direction, control, rtol, atol, norms, start, stop, maxiter) -> Any:
     """Sweeps ``start`` to ``stop`` of a solve; return what ended it, the count, and the iterate.
 
     Sweep k reads iterate k and yields its residual norm, so that a stop at k gives back ``old``,
