@@ -43,7 +43,7 @@ class Solver:
 
 @dataclass(frozen=True, eq=False)
 class CostTable:
-    """Iterations of each omega on each system.
+    """Iterations of each omega on each system; a solve that failed counts as the most allowed.
 
     Attributes:
         omegas: The omegas (d,), increasing.
@@ -129,7 +129,8 @@ def _chunk(
             system = walk.send(before)
         A = Splitting.of(system.A)
         found = [solver(A, system.b, omega, before if follows else None) for omega in omegas]
-        rows.append(([solution.iterations for solution in found], system.context))
+        counts = [s.iterations if s.converged else solver.maxiter for s in found]
+        rows.append((counts, system.context))
         before = found[middle].x
     return rows, before if before is not None else np.empty(0)
 

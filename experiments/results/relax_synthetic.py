@@ -35,8 +35,8 @@ from ritard.tuners.bandits import Choice, plot_solved
 HERE = Path(__file__).resolve().parent
 REFERENCE = "Tsallis-INF as in the reference"
 DRAWN = (
-    "omega=1.0", "omega=1.6", "omega=1.8", "Young (instance optimum)", "Tsallis-INF RV",
-    "Tsallis-INF-CB RV", "ChebCB", "GP-Thompson on policies",
+    "omega=1.6", "omega=1.8", "Tsallis-INF RV", "Tsallis-INF-CB RV", "ChebCB",
+    "GP-Thompson on policies", "Young (instance optimum)",
 )  # fmt: skip
 SLOW = ("omega=1.0", "omega=1.2", "omega=1.4")
 QUOTED = {
