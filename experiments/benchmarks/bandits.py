@@ -17,23 +17,25 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
 from ritard.tuners import bandits  # pyright: ignore[reportMissingImports]
 
 OMEGAS = np.linspace(1, 1.95, 20).tolist()
-TUNERS: dict[str, Callable[[], Any]] = {
-    "TsallisINF": lambda: bandits.TsallisINF(OMEGAS, 0),
-    "TsallisINF, importance weighted": lambda: bandits.TsallisINF(
-        OMEGAS, 0, bandits.IMPORTANCE_WEIGHTED
+Make = Callable[[], Any]
+TUNERS: dict[str, Make] = {
+    "TsallisINF": partial(bandits.TsallisINF, OMEGAS, 0),
+    "TsallisINF, importance weighted": partial(
+        bandits.TsallisINF, OMEGAS, 0, bandits.IMPORTANCE_WEIGHTED
     ),
-    "TsallisINFCB, 5 bins": lambda: bandits.TsallisINFCB(OMEGAS, 0, 0.0, 1.0),
-    "ChebCB, 6 features": lambda: bandits.ChebCB(OMEGAS, 0, 0.0, 1.0),
-    "GPThompson, 8 features": lambda: bandits.GPThompson(OMEGAS, 0, 0.0, 1.0),
-    "ThompsonSampling": lambda: bandits.ThompsonSampling(OMEGAS, 0),
-    "UCB1": lambda: bandits.UCB1(OMEGAS, 0),
-    "Fixed": lambda: bandits.Fixed(1.5),
+    "TsallisINFCB, 5 bins": partial(bandits.TsallisINFCB, OMEGAS, 0, 0.0, 1.0),
+    "ChebCB, 6 features": partial(bandits.ChebCB, OMEGAS, 0, 0.0, 1.0),
+    "GPThompson, 8 features": partial(bandits.GPThompson, OMEGAS, 0, 0.0, 1.0),
+    "ThompsonSampling": partial(bandits.ThompsonSampling, OMEGAS, 0),
+    "UCB1": partial(bandits.UCB1, OMEGAS, 0),
+    "Fixed": partial(bandits.Fixed, 1.5),
 }
 
 
