@@ -28,6 +28,10 @@ SCRIPTS = {
     "refine-fashion-mlp": f"refinement.py fashion:mlp {EARLY}",
     "refine-fashion-large-start": f"refinement.py fashion:large-start {EARLY}",
     "gains": "gains.py",
+    "relax-synthetic": "relax_synthetic.py",
+    "relax-heat": "relax_heat.py 25 50 100",
+    "relax-heat-variable": "relax_heat.py 50 --variable",
+    "relax-matrices": "relax_matrices.py",
 }
 
 
