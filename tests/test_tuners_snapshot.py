@@ -128,7 +128,7 @@ DROPPED: dict[str, tuple[Callable[[Training], Any], Callable[[Training, Any], An
     "parameters": _tensors(lambda t: list(t.model.parameters())),
     "batch-norm": _tensors(_buffers),
     "non-persistent-buffer": _tensors(lambda t: [t.model.ema]),
-    "extra-state": _attribute(lambda t: t.model, "temperature"),
+    "extra-state": _attribute(lambda t: t.model.heat, "value"),
     "counter": _attribute(lambda t: t.model, "calls"),
     "tensor-attribute": _attribute(lambda t: t.model, "hidden"),
     "mode": (lambda t: False, lambda t, mode: t.model.train(mode)),

@@ -92,6 +92,13 @@ class MechanicLike(torch.optim.Optimizer):
         self.updates += 1
 
 
+class Heat:
+    """What only the module's extra state tells of."""
+
+    def __init__(self) -> None:
+        self.value = 1.0
+
+
 class Body(nn.Module):
     """BatchNorm and Dropout, and every way in which a module keeps state."""
 
@@ -108,26 +115,26 @@ class Body(nn.Module):
         self.register_buffer("ema", torch.zeros(12), persistent=False)
         self.calls = 0
         self.hidden = torch.zeros(12)
-        self.temperature = 1.0  # the extra state
+        self.heat = Heat()
         self.generator = torch.Generator().manual_seed(5)
 
     def get_extra_state(self) -> Any:
-        return {"temperature": [self.temperature]}
+        return {"heat": [self.heat.value]}
 
     def set_extra_state(self, state: Any) -> None:
-        self.temperature = state["temperature"][0]
+        self.heat.value = state["heat"][0]
 
     def forward(self, x: Tensor) -> Tensor:
         h = self.norm(self.inner(x * self.scale[0]))
         if self.training:
             self.calls += 1
-            self.temperature *= 0.995
+            self.heat.value *= 0.995
             with torch.no_grad():
                 self.ema.mul_(0.9).add_(0.1 * h.mean(0))
                 self.hidden = 0.5 * self.hidden + h.mean(0)  # another tensor each time
             h = h + 0.01 * torch.randn(12, generator=self.generator)
         h = self.drop(torch.relu(h)) + 0.1 * self.ema + 0.01 * self.hidden
-        return self.outer(h) * self.temperature / (1 + 1e-3 * self.calls)
+        return self.outer(h) * self.heat.value / (1 + 1e-3 * self.calls)
 
 
 class Average:
@@ -212,7 +219,7 @@ class Training:
                 "evaluation": output.detach(),
                 "parameters": [p.detach() for p in self.model.parameters()],
                 "buffers": list(self.model.buffers()),
-                "attributes": [self.model.calls, self.model.hidden, self.model.temperature, mode],
+                "attributes": [self.model.calls, self.model.hidden, self.model.heat.value, mode],
                 "state": by_number(self.optimizer.state, list(self.model.parameters())),
                 "groups": [
                     {k: v for k, v in group.items() if k != "params"}
