@@ -141,8 +141,9 @@ def _on_host(size: int, device: torch.device, _: Path) -> Tensor:
 def _on_disk(size: int, _: torch.device, folder: Path) -> Tensor:
     handle, name = tempfile.mkstemp(prefix="ritard-snapshot-", dir=folder)
     try:
-        # A sparse file would kill the process where the disk turns out to be full.
-        os.posix_fallocate(handle, 0, size)
+        if hasattr(os, "posix_fallocate"):  # macOS has none
+            # A sparse file would kill the process where the disk turns out to be full.
+            os.posix_fallocate(handle, 0, size)
         return torch.from_file(name, shared=True, size=size, dtype=torch.uint8)
     finally:
         os.close(handle)

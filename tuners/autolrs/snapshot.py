@@ -96,6 +96,9 @@ class Snapshot:
                 nothing has been changed then; or the rate could not be written.
             TypeError: ``lr`` is not a number.
             ValueError: ``lr`` does not fit the groups, or there is more than one optimizer.
+
+        What a part's own ``load_state_dict`` raises passes through; tensors and optimizers are
+        restored then, random numbers and what comes after that part are not.
         """
         self._held.put_back(None if lr is None else self._rates_for(lr))
 
