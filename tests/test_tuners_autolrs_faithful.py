@@ -141,9 +141,6 @@ def test_queries_bisect_the_interval() -> None:
     list(tuner.train(stream(T)))
     for report in tuner.reports:
         positions = np.log10([trial.scale * BASE for trial in report.trials])
-        # After the first draw the end that is farther from it.
-        farther = -3.0 if positions[0] > -2 else -1.0
-        assert positions[1] == pytest.approx(farther)
         gaps = np.diff(np.sort(positions))
         assert gaps.max() < 0.5  # ten at random would leave more nearly always
     firsts = {report.trials[0].scale for report in tuner.reports}

@@ -184,7 +184,7 @@ def test_scoring_leaves_mode_statistics_and_random_numbers_alone() -> None:
 # ---- what it may cost ------------------------------------------------------------------------
 
 
-@settings(checked, max_examples=25)
+@settings(checked, max_examples=15)
 @given(
     total=st.integers(60, 700),
     overhead=st.floats(0, 1),
@@ -207,13 +207,8 @@ def test_budget_counts_and_the_end(
     torch.manual_seed(0)
     model = nn.Linear(3, 1)
     optimizer = torch.optim.SGD(model.parameters(), lr=base_lr)
-    steps = 0
-
-    def count(*_: Any) -> None:
-        nonlocal steps
-        steps += 1
-
-    optimizer.register_step_pre_hook(count)
+    rates: list[float] = []
+    optimizer.register_step_pre_hook(lambda o, *_: rates.append(o.param_groups[0]["lr"]))
     tuner = AutoLRS(
         model, optimizer, lambda x: model(x).square().mean(), total, overhead=overhead,
         candidates=candidates, scored=scored, hold=hold, stages=stages,
@@ -225,8 +220,9 @@ def test_budget_counts_and_the_end(
     else:
         assert tuner.ledger.productive == total
         end = Constant().cooldown(0.2, "linear")(total - 1, total)
-        assert optimizer.param_groups[0]["lr"] == pytest.approx(base_lr * tuner.scale * end)
-    assert tuner.ledger.productive + tuner.ledger.search == steps
+        assert rates[-1] == pytest.approx(base_lr * tuner.scale * end)
+        assert optimizer.param_groups[0]["lr"] == 0.0  # where the base schedule ends
+    assert tuner.ledger.productive + tuner.ledger.search == len(rates)
     if tuner.ledger.productive == total:
         assert tuner.ledger.overhead <= overhead
 

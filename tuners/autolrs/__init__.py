@@ -1,5 +1,8 @@
 """AutoLRS: the learning rate searched while training, on state that is rolled back."""
 
+from typing import TYPE_CHECKING, Any
+
+from ._improved import Options
 from ._stage import AllDiverged
 from .autolrs import AutoLRS
 from .forecast import Forecast, Forecaster, varpro
@@ -11,12 +14,16 @@ from .report import Report
 from .search import RateSearch
 from .snapshot import Snapshot
 
+if TYPE_CHECKING:
+    from .callback import AutoLRSCallback as AutoLRSCallback
+
 __all__ = [
     "AllDiverged",
     "AutoLRS",
     "Forecast",
     "Forecaster",
     "Ledger",
+    "Options",
     "RangeTest",
     "RateSearch",
     "Released",
@@ -26,3 +33,12 @@ __all__ = [
     "range_test",
     "varpro",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """Import the Lightning callback when it is first asked for: lightning is optional."""
+    if name == "AutoLRSCallback":
+        from .callback import AutoLRSCallback
+
+        return AutoLRSCallback
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -105,7 +105,7 @@ class Faithful:
             scale = self._rate / self._base_lr
         else:
             scale = self.segments[ledger.productive][1] if warm else self.scale
-        self._bench.pilot.set(ledger.productive, scale)
+        self._bench.pilot.write(ledger.productive, scale)
 
     def saw(self, batch: Any) -> None:
         """A batch is about to be trained on."""
@@ -114,6 +114,7 @@ class Faithful:
 
     def end(self, loss: Tensor) -> bool:
         """After an update. True: it was productive, and no search has begun."""
+        self._bench.pilot.check()
         ledger = self._bench.ledger
         if self._search is None:
             ledger.productive += 1

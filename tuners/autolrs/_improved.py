@@ -103,6 +103,7 @@ class Improved:
     """The state of the improved mode. Each update is framed by begin, saw and end.
 
     Attributes:
+        bench: Where candidates are tried.
         scale: Present factor of the base schedule.
         segments: (update, scale) from which on each scale held.
         reports: Of the stages so far.
@@ -114,7 +115,7 @@ class Improved:
         self, settings: Settings, plan: Plan, bench: Bench, held_out: Sequence[Any]
     ) -> None:
         self._settings, self._plan = settings, plan
-        self._bench, self._held_out = bench, held_out
+        self.bench, self._held_out = bench, held_out
         self._recent = deque[Any](maxlen=settings.scored)
         self.scale = 1.0
         self.segments: list[tuple[int, float]] = [(0, 1.0)]
@@ -131,11 +132,11 @@ class Improved:
 
     def begin(self) -> None:
         """Before an update: begin to record where a stage is due, and write the rates."""
-        t = self._bench.ledger.productive
+        t = self.bench.ledger.productive
         starts = self._plan.starts
         if self._recording is None and self._stage < len(starts) and t >= starts[self._stage]:
             self._open(t)
-        self._bench.pilot.set(t, self.scale)
+        self.bench.pilot.write(t, self.scale)
 
     def saw(self, batch: Any) -> None:
         """A batch is about to be trained on (several in an update that accumulates)."""
@@ -146,13 +147,16 @@ class Improved:
 
     def end(self, loss: Tensor) -> bool:
         """After an update; searches when the recording is complete. True: it was productive."""
-        self._bench.ledger.productive += 1
+        self.bench.pilot.check()
+        self.bench.ledger.productive += 1
         if self._recording is not None:
             self._recording.close(loss)
             if len(self._recording) == self._held:
-                self._hold_end = self._bench.snapshot()
+                self._hold_end = self.bench.snapshot()
             if len(self._recording) == self._recording.length:
                 self._run_stage()
+        # As a scheduler would, it stands at the next update's rates: this is what is saved.
+        self.bench.pilot.write(self.bench.ledger.productive, self.scale)
         return True
 
     def abandon(self) -> None:
@@ -168,17 +172,17 @@ class Improved:
         plan = self._plan
         while self._stage + 1 < len(plan.starts) and t >= plan.starts[self._stage + 1]:
             self._stage += 1  # a resumed run has passed them
-        length = plan.probe(self._stage, t, self._bench.ledger.spent)
+        length = plan.probe(self._stage, t, self.bench.ledger.spent)
         if length == 0:
             self._stage += 1
             return
-        self._origin = self._bench.snapshot()
+        self._origin = self.bench.snapshot()
         self._recording = Recording(length)
         self._held = plan.shape.held(length)
         self._start = t
 
     def _run_stage(self) -> None:
-        began, ledger = time.perf_counter(), self._bench.ledger
+        began, ledger = time.perf_counter(), self.bench.ledger
         recording, origin, hold_end = self._recording, self._origin, self._hold_end
         assert recording is not None and origin is not None and hold_end is not None
         self.abandon()
@@ -186,7 +190,7 @@ class Improved:
         number = self._stage
         self._stage += 1
         stage = Stage(
-            self._bench, recording, self._start, self._held, self.scale, origin, hold_end, scoring,
+            self.bench, recording, self._start, self._held, self.scale, origin, hold_end, scoring,
             number,
         )  # fmt: skip
         plan, cost = self._plan, self._settings.switching_cost

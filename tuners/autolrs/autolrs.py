@@ -314,7 +314,8 @@ class AutoLRS:
                 )
         self.ledger.load_state_dict(state_dict["ledger"])
         self._mode.load_state_dict(state_dict["search"])
-        self._bench.pilot.load(state_dict["scheduler"])
+        self._bench.pilot.scheduler.load_state_dict(state_dict["scheduler"])
+        self._bench.pilot.scheduler.apply()
 
 
 def improved(
