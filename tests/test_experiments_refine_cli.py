@@ -105,8 +105,8 @@ def test_refine_saves_the_schedule_draws_it_and_prints_json(here, capsys, digits
     ("decay", "advice"),
     [
         (0.0, "hardly worth a second run"),
-        (0.9, "it may be"),
-        (1.6, ": worth a second run"),
+        (0.9, "it may be worth a second run; compare with linear"),
+        (1.6, "it may be worth a second run; compare with linear"),
         (3.0, "do not count on it"),
     ],
 )

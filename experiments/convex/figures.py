@@ -21,7 +21,10 @@ MARKERS = "osD^vP"
 NEAR = 1.7
 """Gains up to this factor from 1 have a panel of their own."""
 
-_BESIDE: Any = {"textcoords": "offset points"}
+RIGHT, CLOSE = 20.0, 1.15
+"""Predicted gains above the first are at the right of the picture; those within the factor CLOSE of
+each other are drawn close together."""
+
 _STYLE: Any = {"font.size": 12, "axes.grid": True, "grid.alpha": 0.3, "savefig.dpi": 120}
 
 
@@ -86,8 +89,16 @@ def _near(gain: Gain) -> bool:
 
 
 def _name(gains: Sequence[Gain], ax: Axes) -> None:
-    for gain in gains:
-        ax.annotate(gain.name, (gain.predicted, gain.measured), (8, 6), **_BESIDE)
+    """Names above or below the line of no gain; where marks are close, one under the other."""
+    line, last = 0, 0.0
+    for gain in sorted(gains, key=lambda gain: gain.predicted):
+        line = line + 1 if gain.predicted < CLOSE * last else 0
+        side = -1 if gain.predicted > RIGHT else 1
+        beside: Any = {"textcoords": "offset points", "ha": "left" if side > 0 else "right"}
+        beside["bbox"] = {"color": "white", "pad": 0.5, "alpha": 0.8}
+        offset = (8 * side, 8 + 18 * line if gain.measured >= 1 else -18 * (1 + line))
+        ax.annotate(gain.name, (gain.predicted, gain.measured), offset, **beside)
+        last = gain.predicted
 
 
 def _marks(i: int) -> Any:

@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 
 from rich.console import Console
-from ritard.experiments.cli.refine import CLEAR, DOUBTFUL, WORTH
+from ritard.experiments.cli.refine import DOUBTFUL, WORTH
 from ritard.experiments.convex import (
     Protocol,
     Store,
@@ -29,7 +29,11 @@ HERE = Path(__file__).resolve().parent
 def main() -> None:
     """Read, print, draw."""
     gains = [of_result(result) for result in Store(HERE / "convex/report.json", Protocol()).results]
-    gains += [of_task(folder.parent) for folder in sorted(HERE.glob("refine-*/report.json"))]
+    for folder in sorted(HERE.glob("refine-*")):
+        if (folder / "report.json").exists() and (folder / "norms.jsonl").exists():
+            gains.append(of_task(folder))
+        else:
+            print(f"{folder.name}: not finished; left out")
     if not gains:
         raise SystemExit("no results to read: run the rows convex and refine-* first")
     folder = HERE / "gains"
@@ -38,7 +42,7 @@ def main() -> None:
     panels = [partial(draw, gains) for draw in (draw_gains, draw_near)]
     save(panels, (13, 6), folder / "gains.png")
     console = Console(width=120)
-    for part in render_gains(gains, (WORTH, CLEAR, DOUBTFUL)):
+    for part in render_gains(gains, (WORTH, DOUBTFUL)):
         console.print(part, highlight=False)
 
 
