@@ -88,11 +88,8 @@ class GPThompson(Learner):
         self._noise = np.array([WEIGHT, WEIGHT])  # observations, and their squares over NOISE^2
         self._origin = np.zeros(1)
 
-    def _place(self, context: float | None) -> float:
-        return self._range.place(context) if len(self._f) > 1 else 0.0
-
     def _draw(self, context: float | None) -> tuple[int, float, tuple[float, ...]]:
-        x = self._place(context)  # refuses before anything is drawn
+        x = self._range.place(context) if len(self._f) > 1 else 0.0  # refuses before it draws
         count, squares = self._noise.tolist()
         sigma = NOISE * math.sqrt(squares / count)
         normal = self._rng.standard_normal(len(self.arms))
@@ -105,8 +102,9 @@ class GPThompson(Learner):
         y = math.log(max(excess, 1e-3 * self._costs.mean))
         if self._noise[0] == WEIGHT:
             self._origin[0] = y
+        x = self._range.place(choice.context) if len(self._f) > 1 else 0.0
         square = self._kernels.gp_tell(
-            self._place(choice.context), choice.arm, y - self._origin[0],
+            x, choice.arm, y - self._origin[0],
             self._mean, self._blocks, self._f,
         )  # fmt: skip
         self._noise += (1.0, square / NOISE**2)
