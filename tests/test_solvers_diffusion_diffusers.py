@@ -36,6 +36,7 @@ from ritard.solvers.diffusion import (
 )
 
 diffusers = pytest.importorskip("diffusers")
+pytestmark = pytest.mark.filterwarnings("ignore:__array:DeprecationWarning")  # theirs
 
 VP = VPLinear(beta_max=25.0)  # any VP schedule will do: only its lambdas count
 SHAPE = (2, 3, 8, 8)

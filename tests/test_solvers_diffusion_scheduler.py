@@ -31,6 +31,7 @@ from ritard.solvers.diffusion import (
 )
 
 diffusers = pytest.importorskip("diffusers")
+pytestmark = pytest.mark.filterwarnings("ignore:__array:DeprecationWarning")  # theirs
 from ritard.solvers.diffusion import RitardScheduler  # noqa: E402
 
 TABLE = Discrete.from_betas()
@@ -328,9 +329,11 @@ def test_half_precision_runs_are_summed_in_single():
     assert torch.equal(found[-1], wide[-1].bfloat16())  # rounded once, at the end
 
 
-def test_returned_samples_are_not_changed_later_and_edits_count():
-    scheduler = RitardScheduler(solver="unipc_2")
-    x, *outputs = draws(6)
+@pytest.mark.parametrize("solver", ["unipc_2", "dpmpp_2m"])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_returned_samples_are_not_changed_later_and_edits_count(solver, dtype):
+    scheduler = RitardScheduler(solver=solver)
+    x, *outputs = draws(6, dtype=dtype)
     scheduler.set_timesteps(5)
     kept = []
     for t, output in zip(scheduler.timesteps, outputs, strict=True):
@@ -340,7 +343,7 @@ def test_returned_samples_are_not_changed_later_and_edits_count():
     ends = []
     for edit in (lambda x: x, lambda x: x.add_(1.0), lambda x: x + 1.0):
         scheduler.set_timesteps(5)
-        x = draws(1)[0]
+        x = draws(1, dtype=dtype)[0]
         for t, output in zip(scheduler.timesteps, outputs, strict=True):
             x = edit(scheduler.step(output, t, x).prev_sample)
         ends.append(x)
@@ -431,6 +434,32 @@ def test_tables_made_directly_start_in_the_middle_too(make, begin):
     node = TABLE.node(float(scheduler.timesteps[begin]))
     states = _from(scheduler, [data] * count, node.alpha * data + node.sigma * eps, begin)
     assert torch.allclose(states[-1], data, atol=1e-4)
+
+
+def test_a_start_at_a_repeated_timestep_is_the_corrected_one():
+    table = heun(TABLE, (*grids.uniform_t(TABLE, 4, end=100.0), TABLE.clean))
+    scheduler = RitardScheduler(schedule=table)
+    scheduler.set_timesteps()
+    assert scheduler.timesteps[1] == scheduler.timesteps[2]
+    assert scheduler.index_for_timestep(scheduler.timesteps[1]) == 2
+    implicit = SolverSchedule(
+        TABLE, (999.0, 500.0, 100.0, 0.0),
+        (SolverStep(corrector="implicit"), SolverStep(corrector="implicit"), SolverStep()), "zero",
+    )  # fmt: skip
+    scheduler = RitardScheduler(schedule=implicit)
+    scheduler.set_timesteps()
+    assert scheduler.timesteps.tolist() == [500.0, 500.0, 100.0, 100.0]
+    assert scheduler.index_for_timestep(500.0) == 0
+
+
+def test_dynamic_thresholding_by_hand():
+    from ritard.solvers.diffusion.threshold import dynamic_threshold
+
+    small = torch.tensor([[0.5, -0.25, 0.1]])
+    assert torch.equal(dynamic_threshold(small, 0.9, 5.0), small)
+    large = torch.tensor([[8.0, -2.0, 1.0]])
+    assert torch.allclose(dynamic_threshold(large, 0.5, 5.0), torch.tensor([[1.0, -1.0, 0.5]]))
+    assert torch.allclose(dynamic_threshold(large, 1.0, 4.0), torch.tensor([[1.0, -0.5, 0.25]]))
 
 
 def test_an_analytic_first_step_needs_the_start():

@@ -59,6 +59,12 @@ def test_phi_keeps_its_digits(z):
         assert value == pytest.approx(exact_phi(k, z), rel=2e-14)
 
 
+@pytest.mark.parametrize("z", [0.03, -0.1, 0.2, -0.45, 0.9, -1.7, 1.99, -2.01])
+def test_phi_keeps_its_digits_where_the_recursion_would_not(z):
+    for k, value in enumerate(phi(6, z), 1):
+        assert value == pytest.approx(exact_phi(k, z), rel=2e-14)
+
+
 def test_phi_of_a_tensor_has_the_same_value_and_its_derivative():
     for z in (-5.0, -0.3, 1e-9, 0.7, 4.0):
         zt = torch.tensor(z, dtype=torch.float64, requires_grad=True)
@@ -221,6 +227,31 @@ def test_2m_reads_like_the_paper():
     assert row.scale == pytest.approx(n[4].sigma / n[3].sigma)
     expected = {3: outer * (1 + 1 / (2 * r)), 2: -outer / (2 * r)}
     assert dict(row.terms) == pytest.approx(expected, rel=1e-12)
+
+
+@pytest.mark.parametrize("kind", ["noise", "data"])
+def test_scalings_by_their_definition(kind):
+    """The named ones take z (-h for data), the linear one takes h for both."""
+    noise, times = VPLinear(), grids.quadratic_t(VPLinear(), 2)
+    lam = [noise.lambda_at(t) for t in times]
+    h = lam[2] - lam[1]
+    z = h if kind == "noise" else -h
+    rest = math.exp(z) - 1 - z
+
+    def slope(scaling):  # the weight of the earlier output, R_1 times a constant
+        steps = (SolverStep(), SolverStep(kind, 2, scaling=scaling))
+        return dict(lower(SolverSchedule(noise, times, steps)).rows[1].terms)[0]
+
+    expected = {
+        "bh1": z * z / 2 / rest,
+        "bh2": z / 2 * (math.exp(z) - 1) / rest,
+        "pexp": 1 + (math.exp(z) - 1) / 2,
+        "mexp": 1 - (math.exp(z) - 1) / 2,
+        0.3: 1 + 0.3 * h,
+        -1 / 3: 1 - h / 3,
+    }
+    for scaling, factor in expected.items():
+        assert slope(scaling) / slope("none") == pytest.approx(factor, rel=1e-9)
 
 
 steps = st.builds(
