@@ -79,13 +79,20 @@ def run_study(
     names = [*COMPARATORS, *(more or {})]
     left = [key for key in keys if _held(folder, *key, protocol.steps, names) is None]
     yield len(keys) - len(left), len(keys)
+    tasks = [(Trial(*key, protocol.steps), dict(more or {}), folder) for key in left]
+    for done, _ in enumerate(_each(tasks, jobs), len(keys) - len(left) + 1):
+        yield done, len(keys)
+
+
+def _each(tasks: list[tuple[Any, ...]], jobs: int) -> Iterator[None]:
+    """Run every task, in other processes where there are to be several."""
+    if jobs == 1:
+        for task in tasks:
+            yield _run(*task)
+        return
     with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
-        running = [
-            pool.submit(_run, Trial(*key, protocol.steps), dict(more or {}), folder) for key in left
-        ]
-        for done, future in enumerate(as_completed(running), len(keys) - len(left) + 1):
-            future.result()
-            yield done, len(keys)
+        for future in as_completed([pool.submit(_run, *task) for task in tasks]):
+            yield future.result()
 
 
 def read_scores(protocol: Protocol, folder: Path, variance: Variance) -> list[Scores]:
