@@ -22,6 +22,7 @@ methods, SIAM J. Sci. Stat. Comput. 2(1).
 from __future__ import annotations
 
 import math
+from typing import Any
 
 from numba import njit
 
@@ -77,7 +78,7 @@ def step(alpha, x, r, p, w):
 
 
 @njit(cache=True, nogil=True)
-def begin_ssor_cg(A, b, x, y, t, omega):
+def begin_ssor_cg(A, b, x, y, t, omega) -> Any:
     """Write y = W^-1 (b - A x); return its weighted square and ||b - A x||."""
     norm2 = residual(A, b, x, t)
     lower(A, t, y, omega)
@@ -85,7 +86,7 @@ def begin_ssor_cg(A, b, x, y, t, omega):
 
 
 @njit(cache=True, nogil=True)
-def ssor_cg(A, omega, x, y, p, t, s, rho, beta, tolerance, norms, start, stop, maxiter):
+def ssor_cg(A, omega, x, y, p, t, s, rho, beta, tolerance, norms, start, stop, maxiter) -> Any:
     """Iterations ``start`` to ``stop``; return what ended it, the count, and (rho, beta)."""
     for k in range(start, stop):
         directions(A, y, beta, p, t, omega)
@@ -108,7 +109,7 @@ def ssor_cg(A, omega, x, y, p, t, s, rho, beta, tolerance, norms, start, stop, m
 
 
 @njit(cache=True, nogil=True)
-def begin_cg(A, b, x, r):
+def begin_cg(A, b, x, r) -> Any:
     """Write r = b - A x; return its square."""
     norm2 = residual(A, b, x, r)
     for i in range(len(r)):
@@ -117,7 +118,7 @@ def begin_cg(A, b, x, r):
 
 
 @njit(cache=True, nogil=True)
-def cg(A, x, r, p, w, rho, beta, tolerance, norms, start, stop, maxiter):
+def cg(A, x, r, p, w, rho, beta, tolerance, norms, start, stop, maxiter) -> Any:
     """Plain conjugate gradients, the textbook's loop; returns as ``ssor_cg``."""
     for k in range(start, stop):
         norms[k] = math.sqrt(rho)
