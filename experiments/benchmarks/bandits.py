@@ -89,6 +89,17 @@ def solve_microseconds() -> dict[str, float]:
     return found
 
 
+def share(make: Make, systems: int = 300) -> float:
+    """Percent of the solving time that tuning takes inside tune_sequence, 10,000 unknowns."""
+    from ritard.solvers.linear import Splitting, Stencil  # pyright: ignore[reportMissingImports]
+
+    A, rng = Splitting.of(Stencil.laplacian(100, 100)), np.random.default_rng(0)
+    stream = [(A, rng.standard_normal(10_000), context) for context in rng.random(systems).tolist()]
+    bandits.tune_sequence(stream[:10], make(), method="ssor_cg", rtol=1e-8)  # compiles and loads
+    report = bandits.tune_sequence(stream, make(), method="ssor_cg", rtol=1e-8)
+    return 100 * report.tuning_seconds / float(report.seconds.sum())
+
+
 def main() -> None:
     """Measure, and print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -103,13 +114,16 @@ def main() -> None:
     print(f"{platform.platform()}, {os.cpu_count()} cores; {options.rounds} rounds, medians")
     for method, microseconds in solves.items():
         print(f"a solve with 10,000 unknowns, {method}: {microseconds / 1e3:.2f} ms")
-    print(f"\n{'20 arms':<34}{'ask us':>8}{'tell us':>9}{'both / sor':>12}{'both / ssor_cg':>16}"
-          f"{'end / start':>13}{'NumPy / compiled':>18}")  # fmt: skip
+    print(
+        "share: asks, tells and records of tune_sequence over its solves by ssor_cg, n = 10,000\n"
+    )
+    print(f"{'20 arms':<34}{'ask us':>8}{'tell us':>9}{'both / sor':>12}{'both / ssor_cg':>16}"
+          f"{'share':>9}{'end / start':>13}{'NumPy / compiled':>18}")  # fmt: skip
     for name, (ask, tell, first, last) in compiled.items():
         parts = [f"{100 * (ask + tell) / solve:.2f} %" for solve in solves.values()]
         slower = (plain[name][0] + plain[name][1]) / (ask + tell)
-        print(f"{name:<34}{ask:>8.2f}{tell:>9.2f}{parts[0]:>12}{parts[1]:>16}{last / first:>13.2f}"
-              f"{slower:>18.1f}")  # fmt: skip
+        print(f"{name:<34}{ask:>8.2f}{tell:>9.2f}{parts[0]:>12}{parts[1]:>16}"
+              f"{share(TUNERS[name]):>7.2f} %{last / first:>13.2f}{slower:>18.1f}")  # fmt: skip
 
 
 if __name__ == "__main__":
