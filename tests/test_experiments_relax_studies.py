@@ -6,14 +6,15 @@ import math
 import numpy as np
 import pytest
 from ritard.experiments.relax.comparators import BEST_FIXED, COMPARATORS, INSTANCE_OPTIMUM, LEAST
-from ritard.experiments.relax.heat import plain_total, play_all, stretched, totals
+from ritard.experiments.relax.heat import plain_total, play_all, totals
 from ritard.experiments.relax.peers import Step, direct, multigrid, scipys, time_peers
 from ritard.experiments.relax.play import Played, play
 from ritard.experiments.relax.report import render_synthetic, write_synthetic
+from ritard.experiments.relax.sample import sample_costs
 from ritard.experiments.relax.study import Protocol, Score, read_scores, read_seconds, run_study
 from ritard.experiments.relax.summary import summarise
 from ritard.experiments.relax.synthetic import ARMS, Trial, young
-from ritard.experiments.relax.tabulate import CostTable, Solver, tabulate
+from ritard.experiments.relax.tabulate import Solver, tabulate
 from ritard.experiments.relax.tuners import Arms
 from ritard.solvers.linear.gallery import Heat, VariableHeat
 from ritard.tuners.bandits import Choice
@@ -188,11 +189,14 @@ def test_totals_of_one_omega_are_kept(tmp_path, monkeypatch):
     assert plain_total(family, "ssor_cg", 1.3, True, path) == other
 
 
-def test_a_period_is_held_and_repeated():
-    table = CostTable(np.array([1.0, 1.5]), np.array([[1, 2], [3, 4]]), np.array([0.0, 1.0]))
-    long = stretched(table, every=3, steps=10, contexts=np.arange(10.0))
-    assert long.counts[:, 0].tolist() == [1, 1, 1, 3, 3, 3, 1, 1, 1, 3]
-    assert long.contexts.tolist() == list(range(10))
+def test_sampled_steps_are_those_of_the_whole_table(tmp_path):
+    family = Heat(8, 45, 0.05)  # a period of 20 steps
+    *_, whole = tabulate(family, Solver(), [1.0, 1.5], tmp_path / "t.npz", "heat")
+    sampled = sample_costs(family, Solver(), [1.0, 1.5], every=3, period=20)
+    places = [t % 20 // 3 * 3 for t in range(45)]
+    np.testing.assert_allclose(sampled.counts, whole.counts[places], atol=1)  # other trajectories
+    np.testing.assert_array_equal(sampled.contexts, whole.contexts)
+    assert sampled.counts.max() > 4
 
 
 def test_peers_solve_and_are_timed():

@@ -13,7 +13,7 @@ import numpy as np
 from ...schedules._atomic import write_text
 from ...solvers.linear.gallery import HeatEquation
 from ...tuners.bandits import GPThompson
-from .play import Played, Vector
+from .play import Played
 from .tabulate import CostTable, Solver
 from .tuners import Arms, make_tuner
 
@@ -105,16 +105,3 @@ def totals(played: Mapping[str, Sequence[Played]]) -> list[Totals]:
         spread = float(np.std(sums, ddof=1)) if len(sums) > 1 else 0.0
         found.append(Totals(name, float(np.mean(sums)), spread, len(sums)))
     return found
-
-
-def stretched(table: CostTable, every: int, steps: int, contexts: Vector) -> CostTable:
-    """A table of every so-manyth step of a period, held between them and repeated.
-
-    Args:
-        table: Of steps 0, every, 2 every, ... of one period.
-        every: As above.
-        steps: Length of what is made.
-        contexts: Of its steps (steps,).
-    """
-    rows = np.arange(steps) // every % len(table.counts)
-    return CostTable(table.omegas, table.counts[rows], contexts)

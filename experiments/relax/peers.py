@@ -13,6 +13,7 @@ from scipy.sparse.linalg import splu
 from ...solvers.linear import Stencil
 from ...solvers.linear.gallery import Heat, HeatEquation, System
 from .play import Vector
+from .sample import exact_steps
 from .tabulate import Solver
 
 REPEATS = 3
@@ -62,12 +63,7 @@ def time_peers(
         name: _relaxed(omegas, rtol) for name, omegas in chosen.items()
     }
     spent = {name: 0.0 for name in solves}
-    walk, at = family.systems(), 0
-    before, system = family.before(0), next(walk)
-    for place in places:
-        while at < place:
-            before = family.solve(at, system.b)
-            system, at = walk.send(before), at + 1
+    for place, system, before in exact_steps(family, places):
         step = Step(place, system, system.A.tocsr(), before)
         for name, solve in solves.items():
             spent[name] += _best(solve, step)

@@ -2,8 +2,8 @@
 
 SSOR-CG on the problem of Learning to Relax (arXiv:2310.02246, section G.2): 5000 time steps, a
 relative tolerance of 1e-8, each solve starting from the last solution. nx = 25, 50 and 100 are
-solved in full; of larger ones every tenth (200) or 25th (400) step of one period, the costs held in
-between and repeated. Tuners are played on the table of all costs, 20 seeds each. Times are those of
+solved in full unless ``--every`` says otherwise; of larger ones every tenth (200) or 50th (400) step
+of the first period, the costs held in between and repeated. Tuners are played on the table of all costs, 20 seeds each. Times are those of
 one processor core on 50 of the steps, the best of three. ``--variable`` takes the equation whose
 coefficient varies in space; ``--no-times`` leaves the times out.
 
@@ -22,8 +22,9 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 from ritard.experiments.relax.figures import save
-from ritard.experiments.relax.heat import LOG_CONTEXT, plain_total, play_all, stretched, totals
+from ritard.experiments.relax.heat import LOG_CONTEXT, plain_total, play_all, totals
 from ritard.experiments.relax.peers import time_peers
+from ritard.experiments.relax.sample import sample_costs
 from ritard.experiments.relax.tabulate import CostTable, Solver, tabulate
 from ritard.experiments.relax.tuners import Arms
 from ritard.solvers.linear.gallery import Heat, VariableHeat
@@ -31,7 +32,7 @@ from ritard.tuners.bandits import plot_solved
 
 HERE = Path(__file__).resolve().parent
 STEPS, PERIOD, SEEDS, TIMED = 5000, 1000, 20, 50
-EVERY = {200: 10, 400: 25}
+EVERY = {200: 10, 400: 50}
 FINE = np.linspace(1, 1.95, 39).tolist()
 """Omegas of the tables below nx = 100, the arms among them; above, the arms alone."""
 PLAIN = {"CG": ("cg", 1.0, False), "omega=1": ("ssor_cg", 1.0, False)}
@@ -47,6 +48,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("nx", nargs="*", type=int, default=[25])
     parser.add_argument("--variable", action="store_true")
+    parser.add_argument("--every", type=int, default=0, help="solve only each of these steps")
     parser.add_argument("--no-times", action="store_true")
     parser.add_argument("--cache", type=Path, default=Path("ritard-runs/relax-heat"))
     parser.add_argument("--out", type=Path, default=HERE / "relax-heat")
@@ -63,7 +65,7 @@ def main() -> None:
 
 def study(family: Any, name: str, given: argparse.Namespace) -> dict[str, Any]:
     """Everything about one grid."""
-    every = EVERY.get(family.nx, 1)
+    every = given.every or EVERY.get(family.nx, 1)
     fine = costs(family, every, given.cache / f"{name}.npz", name)
     arms = fine.only(Arms().omegas)
     found: dict[str, Any] = {"name": name, "n": (family.nx - 1) ** 2, "steps": STEPS}
@@ -89,18 +91,16 @@ def study(family: Any, name: str, given: argparse.Namespace) -> dict[str, Any]:
 
 
 def costs(family: Any, every: int, path: Path, name: str) -> CostTable:
-    """The table of all steps, or of some steps of a period, held in between."""
-    part, start = (family if every == 1 else family[:PERIOD:every]), time.perf_counter()
+    """The table of all steps, kept in a file, or of some steps of a period, held in between."""
+    start, table = time.perf_counter(), None
     omegas = FINE if family.nx < 100 else Arms().omegas
-    table = None
-    for table in tabulate(part, Solver(), omegas, path, name):
+    if every > 1:
+        return sample_costs(family, Solver(), omegas, every, PERIOD)
+    for table in tabulate(family, Solver(), omegas, path, name):
         spent = time.perf_counter() - start
-        print(f"{name}: {len(table.counts)}/{len(part)} systems, {spent:.0f} s", flush=True)
+        print(f"{name}: {len(table.counts)}/{len(family)} systems, {spent:.0f} s", flush=True)
     assert table is not None
-    if every == 1:
-        return table
-    contexts = np.array([family.context(step) for step in range(STEPS)])
-    return stretched(table, every, STEPS, contexts)
+    return table
 
 
 def picture(name: str, arms: CostTable, first: Any, out: Path) -> None:

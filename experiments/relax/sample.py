@@ -1,0 +1,48 @@
+"""Some steps of a heat equation, each with the u that it starts from, by exact solutions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from ...solvers.linear import Splitting
+from ...solvers.linear.gallery import HeatEquation, System
+from .play import Vector
+from .tabulate import CostTable, Solver
+
+
+def exact_steps(
+    family: HeatEquation, places: Sequence[int]
+) -> Iterator[tuple[int, System, Vector]]:
+    """The number, the system and the u before it, of steps in increasing order."""
+    walk, at = family.systems(), 0
+    before, system = family.before(0), next(walk)
+    for place in places:
+        while at < place:
+            before = family.solve(at, system.b)
+            system, at = walk.send(before), at + 1
+        yield place, system, before
+
+
+def sample_costs(
+    family: HeatEquation, solver: Solver, omegas: Sequence[float], every: int, period: int
+) -> CostTable:
+    """Costs of every so-manyth step of the first period, held in between and repeated.
+
+    Args:
+        family: The heat equation; the table has a row for each of its steps.
+        solver: How systems are solved, starting from the u before.
+        omegas: Increasing.
+        every: Steps from one that is solved to the next.
+        period: Steps after which costs repeat.
+    """
+    rows: list[list[int]] = []
+    for _, system, before in exact_steps(family, range(0, period, every)):
+        A = Splitting.of(system.A)
+        found = [solver(A, system.b, omega, before) for omega in omegas]
+        rows.append([s.iterations if s.converged else solver.maxiter for s in found])
+    steps = np.arange(len(family))
+    contexts = np.array([family.context(step) for step in steps.tolist()])
+    counts = np.array(rows)[steps % period // every]
+    return CostTable(np.asarray(omegas, np.float64), counts, contexts)
