@@ -2,10 +2,11 @@
 
 SSOR-CG on the problem of Learning to Relax (arXiv:2310.02246, section G.2): 5000 time steps, a
 relative tolerance of 1e-8, each solve starting from the last solution. nx = 25, 50 and 100 are
-solved in full unless ``--every`` says otherwise; of larger ones every tenth (200) or 50th (400) step
-of the first period, the costs held in between and repeated. Tuners are played on the table of all costs, 20 seeds each. Times are those of
-one processor core on 50 of the steps, the best of three. ``--variable`` takes the equation whose
-coefficient varies in space; ``--no-times`` leaves the times out.
+solved in full unless ``--every`` says otherwise; of larger ones every tenth (200) or 50th (400)
+step of the first period, the costs held in between and repeated. Tuners are played on the table of
+all costs, 20 seeds each. Times are those of one processor core on 50 of the steps, the best of
+three. ``--variable`` takes the equation whose coefficient varies in space; ``--no-times`` leaves
+the times out.
 
 Tables are kept in ``ritard-runs/relax-heat``, and a killed run goes on; what is found goes to
 ``experiments/results/relax-heat``.
