@@ -464,9 +464,9 @@ def test_swap_exchanges_what_they_hold() -> None:
     origin.restore()
     assert layer.weight.item() == 5.0
     assert pointers == {c.data_ptr() for s in (origin, best) for c in s._held.image._copies}
-    best.capture()  # into the memory that came with the swap: the other one keeps its own
     with torch.no_grad():
         layer.weight.fill_(9.0)
+    best.capture()  # into the memory that came with the swap: the other one keeps its own
     origin.restore()
     assert layer.weight.item() == 5.0
     with pytest.raises(ValueError, match="same parts"):
