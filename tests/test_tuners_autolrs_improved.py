@@ -106,8 +106,14 @@ class Run:
 # ---- what it must keep -----------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("optimizer", [name for name in OPTIMIZERS if name != "slow sgd"])
-@pytest.mark.parametrize("scoring", ["held out", "training batches"])
+@pytest.mark.parametrize(
+    ("optimizer", "scoring"),
+    [
+        ("sgd", "held out"),
+        ("adam", "training batches"),
+        ("adamw, tensor rate", "held out"),
+    ],
+)
 def test_without_a_change_it_is_the_untuned_run_bit_for_bit(optimizer: str, scoring: str) -> None:
     tuned, plain = Run(optimizer), Run(optimizer)
     given = held_out() if scoring == "held out" else None
@@ -184,9 +190,9 @@ def test_scoring_leaves_mode_statistics_and_random_numbers_alone() -> None:
 # ---- what it may cost ------------------------------------------------------------------------
 
 
-@settings(checked, max_examples=15)
+@settings(checked, max_examples=8)
 @given(
-    total=st.integers(60, 700),
+    total=st.integers(60, 500),
     overhead=st.floats(0, 1),
     candidates=st.integers(2, 7),
     scored=st.integers(2, 9),
@@ -221,7 +227,7 @@ def test_budget_counts_and_the_end(
         assert tuner.ledger.productive == total
         end = Constant().cooldown(0.2, "linear")(total - 1, total)
         assert rates[-1] == pytest.approx(base_lr * tuner.scale * end)
-        assert optimizer.param_groups[0]["lr"] == 0.0  # where the base schedule ends
+        assert optimizer.param_groups[0]["lr"] < 1e-12  # where the base schedule ends
     assert tuner.ledger.productive + tuner.ledger.search == len(rates)
     if tuner.ledger.productive == total:
         assert tuner.ledger.overhead <= overhead
@@ -514,6 +520,23 @@ def test_another_search_proposes() -> None:
     assert tried[0] == 1.0
     assert len(tried) <= 4
     assert all(1 / 16 <= scale <= 16 for scale in tried)
+
+
+def test_an_optuna_sampler_proposes() -> None:
+    from optuna.distributions import FloatDistribution
+    from optuna.samplers import TPESampler
+    from ritard.tuners.bandits import OptunaTuner
+
+    def search(low: float, high: float) -> OptunaTuner:
+        space = FloatDistribution(low, high, log=True)
+        return OptunaTuner(space, lambda seed: TPESampler(seed=seed), seed=0)
+
+    run = Run("slow sgd")
+    tuner = run.tuner(search=search, held_out=held_out())
+    run.train(tuner)
+    scales = [trial.scale for trial in tuner.reports[0].trials]
+    assert len(set(scales)) == 3
+    assert all(1 / 16 <= scale <= 16 for scale in scales)
 
 
 def test_a_scheduler_of_the_users_own_is_found_out() -> None:

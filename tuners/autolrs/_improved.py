@@ -24,7 +24,7 @@ from .plan import Plan, ProbeShape
 from .report import Report
 from .snapshot import Snapshot
 
-Search = Callable[[float, float], Tuner[float]]
+Search = Callable[[float, float], Tuner[Any]]
 """Makes a tuner that proposes scales in an interval."""
 
 
@@ -44,8 +44,10 @@ class Options(TypedDict, total=False):
         tail: Part of the run at its end that is not searched. 0.2.
         switching_cost: What a change must gain beyond its standard error, in units of the
             loss. 0.
-        search: Makes a tuner that proposes scales between two given ones; by default they lie
-            at equal ratios. ``lambda low, high: RateSearch(low, high)`` is another choice.
+        search: Makes a tuner that proposes scales between two given ones, numbers or with their
+            ``value``, and is told how much worse they score than the present one. By default they
+            lie at equal ratios; :class:`RateSearch` is another choice, and so is any Optuna
+            sampler, by ``ritard.tuners.bandits.OptunaTuner``.
         on_stage: Called with the :class:`Report` of each stage.
     """
 
@@ -220,7 +222,7 @@ class Improved:
         if self._settings.on_stage is not None:
             self._settings.on_stage(report)
 
-    def _tuner(self, count: int) -> Tuner[float]:
+    def _tuner(self, count: int) -> Tuner[Any]:
         octaves = self._settings.octaves if self.reports else self._settings.first_octaves
         if len(self.reports) > 1 and self.reports[-1].at_edge:
             octaves *= 2.0  # the optimum lay beyond the last interval

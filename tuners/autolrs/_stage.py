@@ -58,7 +58,7 @@ class Stage:
 
     def run(
         self,
-        candidates: Tuner[float],
+        candidates: Tuner[Any],
         count: int,
         before: Sequence[Trial],
         cost: float,
@@ -101,7 +101,7 @@ class Stage:
     # ---- inside -------------------------------------------------------------------------
 
     def _search(
-        self, candidates: Tuner[float], count: int, before: Sequence[Trial], cost: float
+        self, candidates: Tuner[Any], count: int, before: Sequence[Trial], cost: float
     ) -> Decision | None:
         reference = self._bench.read(self._recording.losses)
         if all(math.isfinite(loss) for loss in reference):
@@ -109,15 +109,19 @@ class Stage:
             self._losses[self._scale] = self._cooled(self._scale)
         else:
             self._losses[self._scale] = None
-        self._tell(candidates, self._scale)
-        for i in range(count):
+        for i in range(2 * count):  # one that asks for what was tried has as many tries again
+            if len(self._losses) > count:
+                break
             # The first rank alone asks: its answer is the one that counts.
-            mine = candidates.ask() if self._bench.ranks.is_first else 0.0
+            choice = candidates.ask() if self._bench.ranks.is_first else 0.0
+            mine = float(getattr(choice, "value", choice))  # a bandit's Choice, or a number
             (scale,) = self._bench.ranks.decide([mine], self._number + i / 1000)
             if scale not in self._losses:
                 self._losses[scale] = self._tried(scale, reference)
                 self._keep_if_best(scale)
-            self._tell(candidates, scale)
+            if self._bench.ranks.is_first:
+                found = {t.scale: t.difference for t in trials(self._scale, self._losses)}
+                candidates.tell(choice, found[scale])
         return self._agreed(decide(self._scale, trials(self._scale, self._losses), before, cost))
 
     def _tried(self, scale: float, reference: list[float]) -> list[float] | None:
@@ -157,11 +161,6 @@ class Stage:
                 return  # the winner's hold is run again
         self._kept.swap(self._probe)
         self._kept_scale = scale
-
-    def _tell(self, candidates: Tuner[float], scale: float) -> None:
-        if self._bench.ranks.is_first:
-            (trial,) = (t for t in trials(self._scale, self._losses) if t.scale == scale)
-            candidates.tell(scale, trial.difference)
 
     def _agreed(self, decision: Decision | None) -> Decision | None:
         """What the first rank decided."""
