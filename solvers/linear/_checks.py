@@ -50,12 +50,19 @@ def floating(name: str, dtype: Any) -> np.dtype[Any]:
 def diagonal(csr: Any) -> Array:
     """The diagonal, of which no entry is zero or tiny beside its row."""
     d = csr.diagonal()
-    size, largest = np.abs(d), np.abs(csr.data).max(initial=0.0)
+    size, largest = np.abs(d), _largest(csr.data)
     beside = np.zeros_like(size)
     for row in np.flatnonzero(size <= EPSILON * largest):
         beside[row] = np.abs(csr.data[csr.indptr[row] : csr.indptr[row + 1]]).max(initial=0.0)
     apart(d, beside)
     return d
+
+
+def _largest(data: Array) -> float:
+    """The largest modulus, without a copy of real data."""
+    if data.dtype.kind == "c" or not len(data):
+        return float(np.abs(data).max(initial=0.0))
+    return float(max(data.max(), -data.min()))
 
 
 def apart(d: Array, beside: Array, where: str = "row") -> None:

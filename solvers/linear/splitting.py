@@ -20,8 +20,8 @@ class Splitting:
     """A = D + L + U in the form the sweeps want; serves every omega and every right-hand side.
 
     Make one with ``Splitting.of(A)`` and pass it wherever A is expected: the conversion, which
-    costs about one sweep, is then done once for all solves with this matrix. It is a copy; later
-    changes of A are not seen.
+    costs as much as several sweeps, is then done once for all solves with this matrix. It is a
+    copy; later changes of A are not seen.
 
     Attributes:
         shape: (n, n).
@@ -83,7 +83,7 @@ class Splitting:
         an unsymmetric matrix only by an accident of rounding.
         """
         rng = np.random.default_rng(20231)
-        u, v = rng.standard_normal((2, self.shape[0]))
+        u, v = rng.random((2, self.shape[0])) - 0.5
         Au, Av = self.engine.matvec(u), self.engine.matvec(v)
         size = np.linalg.norm(u) * np.linalg.norm(Av) + np.linalg.norm(v) * np.linalg.norm(Au)
         noise = 1e-6 if self.dtype.char in "fF" else 1e-9  # of entries that were rounded

@@ -43,9 +43,9 @@ def rows_of(indptr: Array, indices: Array, data: Array, diagonal: Array) -> Rows
     n = len(diagonal)
     diagonal = diagonal.astype(np.float64)  # float32 entries are divided in float64
     size = np.uint32 if max(len(data), 2 * n + 3) < 2**32 else np.uint64
-    ptr, col = np.zeros(2 * n + 3, size), np.zeros(len(data), size)
+    ptr, col = np.zeros(2 * n + 3, size), np.empty(len(data), size)
     sub, sup, diag = padded(n + 2, 0.0), padded(n + 2, 0.0), padded(n + 2, 1.0)
     diag[1 : n + 1] = diagonal
     val = np.empty(len(data))
     q = split(indptr, indices, data, diagonal, sub, sup, ptr, col, val)
-    return Rows(diag, sub, sup, ptr, col[:q].copy(), val[:q].copy())
+    return Rows(diag, sub, sup, ptr, col[:q], val[:q])  # what was not touched takes no memory
