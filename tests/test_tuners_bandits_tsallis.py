@@ -112,6 +112,16 @@ def test_estimate_is_unbiased_and_as_written(rate, baseline) -> None:
     np.testing.assert_allclose(grown, losses, rtol=1e-10)
 
 
+@pytest.mark.parametrize(("t", "baseline"), [(63.7, 0.0), (64.3, 3.5)])
+def test_baselines_begin_where_an_arm_is_likely_enough(t, baseline) -> None:
+    """Four equal arms, p = 1/4: p >= eta^2 = 16/t from t = 64 on; then B is half the scale."""
+    from ritard.tuners.bandits import _tsallis_kernels
+
+    p, B = np.zeros((2, 4))
+    _tsallis_kernels.tsallis_ask(np.zeros(4), 7.0, t, 4.0, 0.5, 0.3, p, B)
+    assert B.tolist() == [baseline] * 4
+
+
 def test_scale_is_the_mean_seen_or_the_one_known() -> None:
     mean, known = (
         TsallisINF(range(3), 0, cost_min=1.0),
