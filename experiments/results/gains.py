@@ -30,10 +30,10 @@ def main() -> None:
     """Read, print, draw."""
     gains = [of_result(result) for result in Store(HERE / "convex/report.json", Protocol()).results]
     for folder in sorted(HERE.glob("refine-*")):
-        if (folder / "report.json").exists() and (folder / "norms.jsonl").exists():
+        try:
             gains.append(of_task(folder))
-        else:
-            print(f"{folder.name}: not finished; left out")
+        except (OSError, ValueError) as error:  # a row that has not finished
+            print(f"left out: {error}")
     if not gains:
         raise SystemExit("no results to read: run the rows convex and refine-* first")
     folder = HERE / "gains"

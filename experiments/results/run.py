@@ -21,6 +21,7 @@ COMPARISONS = {
 EARLY = "--budget 20 --seeds 10 --schedules linear,cosine,linear+warmup(0.05),linear+warmup(0.4)"
 SCRIPTS = {
     "convex": "convex.py",
+    "convex-late": "late.py",
     "refine-digits": "refinement.py digits --budget 100 --seeds 10",
     "refine-fashion": "refinement.py fashion --budget 50 --seeds 5 --also online",
     "refine-shakespeare": "refinement.py shakespeare --optimizer adamw --budget 30 --seeds 5 "
