@@ -64,10 +64,13 @@ def draw_gains(gains: Sequence[Gain], ax: Axes) -> None:
 
 
 def draw_near(gains: Sequence[Gain], ax: Axes) -> None:
-    """The same where both gains are near 1; the networks have their names."""
+    """The same where both gains are near 1; the networks have their names, high and low in turn."""
     near = [gain for gain in gains if _near(gain)]
     _draw(near, ax)
-    _name([gain for gain in near if gain.group == NETWORK], ax)
+    networks = [gain for gain in near if gain.group == NETWORK]
+    line: Any = {"textcoords": "offset points", "arrowprops": {"arrowstyle": "-", "color": "0.5"}}
+    for i, gain in enumerate(sorted(networks, key=lambda gain: gain.predicted)):
+        ax.annotate(gain.name, (gain.predicted, gain.measured), (8, 34 if i % 2 else 6), **line)
     ax.set(title="the same near 1")
 
 
