@@ -13,6 +13,7 @@ import torch
 from ritard.schedules import Linear, ScheduleLR
 from ritard.tuners.autolrs import RangeTest, ReplayBuffer, range_test
 from ritard.tuners.autolrs._range_curve import curve
+from ritard.tuners.autolrs._range_fit import local_lines
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 from training_states import MechanicLike, ProdigyLike, ScheduleFreeLike, Training, same
@@ -77,6 +78,13 @@ def test_it_ends_where_the_loss_diverges() -> None:
     first = int(np.argmax(losses > 4 * 9.0))
     assert found.diverged == pytest.approx(RATES[first])
     assert len(found.rates) == first
+
+
+@pytest.mark.parametrize("sign", [1.0, -1.0])
+def test_diverged_is_four_times_the_size_before(sign: float) -> None:
+    before = [sign * size for size in (1.0, 3.0) * (N // 2)]  # of mean size 2, deviation 1
+    for last, expected in ((11.9, None), (-11.9, None), (12.1, RATES[7]), (-12.1, RATES[7])):
+        assert curve(RATES, before, [*before[:8], last]).diverged == expected
 
 
 @pytest.mark.parametrize("steps", [20, 51, 100])
@@ -161,6 +169,22 @@ def test_it_works_in_the_logarithm_of_the_rate_and_withstands_outliers() -> None
     assert 3e-3 < min(plain) < max(plain) < 3e-2
     away = np.abs(np.log10(spoilt) - np.log10(np.median(plain)))
     assert np.mean(away < math.log10(2)) > 0.85
+
+
+def test_the_standard_error_is_that_of_the_level() -> None:
+    rng = np.random.default_rng(0)
+    draws = [local_lines(np.log10(RATES), y, y) for y in rng.normal(0, 0.3, (600, N))]
+    spread = np.std([found.level for found in draws], axis=0)
+    error = np.sqrt(np.mean([found.error**2 for found in draws], axis=0))
+    np.testing.assert_allclose(error, spread, rtol=0.15)
+
+
+def test_the_first_loss_may_stand_out_too() -> None:
+    x = np.log10(RATES)
+    change = -0.5 / (1 + np.exp(-(x + 2) / 0.15)) + 10 ** (3 * (x - 0.5))
+    spoilt = np.where(np.arange(N) == 0, -1.0, change)
+    found = [given_curve(lambda rates, c=c: c) for c in (change, spoilt)]
+    assert found[0].suggestion == found[1].suggestion
 
 
 def test_noise_alone_rarely_suggests_a_fall() -> None:
