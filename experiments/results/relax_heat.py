@@ -114,8 +114,8 @@ def picture(name: str, arms: CostTable, first: Any, out: Path) -> None:
         left.plot(t, least, color="black", linewidth=1, label="best of the arms")
         for label, colour in (("chebcb", "#D55E00"), ("gp", "#009E73")):
             left.plot(t, first[label].omegas, ".", markersize=2, color=colour, label=label)
-        left.set(xlabel="t", ylabel="omega", xlim=(0, STEPS / PERIOD), title=name)
-        left.legend(frameon=False, markerscale=5, loc="upper right")
+        left.set(xlabel="t", ylabel="omega", xlim=(0, STEPS / PERIOD), ylim=(0.97, 2.13))
+        left.legend(frameon=False, markerscale=5, loc="upper center", ncols=3, title=name)
         lines = {f"omega={w:g}": arms.only([w]).counts[:, 0] for w in (1.0, 1.5)}
         lines["best fixed"] = arms.only([arms.best_fixed[0]]).counts[:, 0]
         lines |= {label: first[label].costs for label in ("tsallis", "chebcb", "gp")}
