@@ -8,7 +8,17 @@ import scipy.sparse as sp
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyamg.relaxation.relaxation import sor as pyamg_sor
-from ritard.solvers.linear import Adaptive, Splitting, Stencil, solve, sor, ssor
+from ritard.solvers.linear import (
+    Adaptive,
+    Splitting,
+    Stencil,
+    convergence_rate,
+    optimal_omega,
+    solve,
+    sor,
+    ssor,
+)
+from ritard.solvers.linear.kernels import control
 
 SWEEPS = ("forward", "backward", "symmetric")
 
@@ -231,6 +241,18 @@ def test_adaptive_omega_finds_youngs() -> None:
     assert called.iterations == found.iterations and called.omega == pytest.approx(found.omega)
     back = solve(stencil, b[::-1], omega=Adaptive(), rtol=1e-8, sweep="backward")
     assert back.iterations == found.iterations  # the same problem, read from the other end
+
+
+@pytest.mark.parametrize("omega", [1.0, 1.2])
+def test_a_steady_rate_gives_adaptive_omega_youngs_best(omega: float) -> None:
+    """Steps that shrink by the spectral radius at omega reveal the Jacobi radius exactly."""
+    beta = 0.9
+    rate, state = convergence_rate(omega, beta), np.zeros(8)
+    state[[control.OMEGA, control.WAIT, control.EXPONENT, control.SETTLED]] = omega, 5, 0.75, 0.1
+    for k in range(5):
+        assert state[control.OMEGA] == omega
+        control.adapt(state, rate**k)
+    assert state[control.OMEGA] == pytest.approx(optimal_omega(beta), rel=1e-12)
 
 
 def test_interrupts_are_heard_and_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
