@@ -163,7 +163,7 @@ def test_regret_is_below_the_proved_bound(world) -> None:
 
 def test_bins_learn_apart_and_put_contexts_in_order() -> None:
     tuner = TsallisINFCB(OMEGAS, seed=0, low=-0.15, high=0.65, bins=4)
-    assert [tuner.bin(c) for c in (-0.15, 0.049, 0.051, 0.3, 0.64, 0.65)] == [0, 0, 1, 2, 3, 3]
+    assert [tuner.bin(c) for c in (-0.15, 0.0499, 0.0501, 0.3, 0.64, 0.65)] == [0, 0, 1, 2, 3, 3]
     with pytest.warns(RuntimeWarning, match="clipped"):
         assert tuner.bin(7.0) == 3
     single = TsallisINF(OMEGAS, seed=[0, 2])
