@@ -134,10 +134,9 @@ def show(found: dict[str, Any]) -> None:
         table.add_column(column, justify="right")
     rows = [(label, total, None) for label, total in found["fixed"].items()]
     rows += [(f"best fixed ({found['best_fixed'][0]:g})", fixed, None)]
-    rows += [
-        ("best arm each step", least, None),
-        ("best of 39 each step", found["least_fine"], None),
-    ]
+    rows += [("best arm each step", least, None)]
+    if found["least_fine"] < least:
+        rows += [("best of 39 omegas each step", found["least_fine"], None)]
     rows += [(entry["name"], entry["mean"], entry["spread"]) for entry in found["tuners"]]
     for label, total, spread in rows:
         known = REFERENCE.get(label, "") if found["name"] == "heat-25" else ""
