@@ -118,7 +118,7 @@ class Stage:
             (scale,) = self._bench.ranks.decide([mine], self._number + i / 1000)
             if scale not in self._losses:
                 self._losses[scale] = self._tried(scale, reference)
-                self._keep_if_best(scale)
+                self._keep_if_best(scale, before, cost)
             if self._bench.ranks.is_first:
                 found = {t.scale: t.difference for t in trials(self._scale, self._losses)}
                 candidates.tell(choice, found[scale])
@@ -149,10 +149,10 @@ class Stage:
         found = self._bench.score(self._scoring)
         return found if all(math.isfinite(loss) for loss in found) else None
 
-    def _keep_if_best(self, scale: float) -> None:
-        """Keep the end of this candidate's hold where its score is the least so far."""
-        mean = {s: sum(q) for s, q in self._losses.items() if q is not None}
-        if scale not in mean or mean[scale] > min(mean.values()):
+    def _keep_if_best(self, scale: float, before: Sequence[Trial], cost: float) -> None:
+        """Keep the end of this candidate's hold where it is what would be chosen by now."""
+        decision = decide(self._scale, trials(self._scale, self._losses), before, cost)
+        if decision is None or decision.scale != scale:
             return
         if self._kept is None:
             try:
@@ -169,12 +169,14 @@ class Stage:
         return None if scale == 0.0 else Decision(scale, gain, error)
 
     def _affordable(self, decision: Decision, found: list[Trial], spare: float) -> Decision:
-        """Where the winner's hold is not kept and cannot be paid again, take the one kept."""
-        present = (self._scale, self._kept_scale)
-        if decision.scale in present or self._held <= spare:
+        """If the winner's hold is not kept and cannot be paid again: a smaller change, or none."""
+        if decision.scale in (self._scale, self._kept_scale) or self._held <= spare:
             return decision
         kept = next(trial for trial in found if trial.scale == self._kept_scale)
-        if self._kept is None or kept.difference >= -kept.error:
+        bolder = abs(math.log(kept.scale / self._scale)) > abs(
+            math.log(decision.scale / self._scale)
+        )
+        if self._kept is None or bolder or not -kept.difference > kept.error:
             return Decision(self._scale, 0.0, decision.error)
         return Decision(kept.scale, -kept.difference, kept.error)
 

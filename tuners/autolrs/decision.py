@@ -38,8 +38,8 @@ class Decision:
 
     Attributes:
         scale: To go on with.
-        gain: Expected fall of the score against the present scale, of the best that was tried;
-            infinite where the present scale diverged.
+        gain: Expected fall of the score against the present scale, of the scale taken or, where
+            none was, of the best; infinite where the present scale diverged.
         error: Standard error of the gain.
     """
 
@@ -73,7 +73,11 @@ def trials(present: float, losses: Mapping[float, Sequence[float] | None]) -> li
 def decide(
     present: float, tried: Sequence[Trial], before: Sequence[Trial] = (), cost: float = 0.0
 ) -> Decision | None:
-    """The best of the tried scales by a process's mean, if it gains more than its error.
+    """The least change that is as good as the best, if it gains more than its standard error.
+
+    As good is: by a process's mean it costs no more than the best, give or take the standard
+    error of their difference. A probe is short: between two scales that it cannot tell apart, the
+    one farther from what was running is the greater risk.
 
     Args:
         present: The present scale.
@@ -89,14 +93,22 @@ def decide(
         return None
     process, spread = _process(tried, _carried(before, present))
     mean, covariance = process.joint(_abscissa([trial.scale for trial in alive]))
+
+    def gap(i: int, j: int) -> tuple[float, float]:
+        """How much more i costs than j, and the standard error of that."""
+        variance = covariance[i, i] + covariance[j, j] - 2 * covariance[i, j]
+        return spread * float(mean[i] - mean[j]), spread * math.sqrt(max(float(variance), 0.0))
+
     best = int(np.argmin(mean))
+    by_change = sorted(range(len(alive)), key=lambda i: abs(math.log2(alive[i].scale / present)))
+    chosen = next(i for i in by_change if gap(i, best)[0] <= gap(i, best)[1])
     now = next((i for i, trial in enumerate(alive) if trial.scale == present), None)
     if now is None:
-        return Decision(alive[best].scale, math.inf, 0.0)
-    gain = spread * float(mean[now] - mean[best])
-    variance = covariance[now, now] + covariance[best, best] - 2 * covariance[now, best]
-    error = max(spread * math.sqrt(max(float(variance), 0.0)), alive[best].error)
-    return Decision(alive[best].scale if gain > error + cost else present, gain, error)
+        return Decision(alive[chosen].scale, math.inf, 0.0)
+    gain, error = gap(now, chosen if chosen != now else best)
+    error = max(error, alive[chosen if chosen != now else best].error)
+    changes = chosen != now and gain > error + cost
+    return Decision(alive[chosen].scale if changes else present, gain, error)
 
 
 def _process(tried: Sequence[Trial], carried: Sequence[Trial]) -> tuple[GaussianProcess, float]:
@@ -116,7 +128,7 @@ def _carried(before: Sequence[Trial], present: float) -> list[Trial]:
         return []
     wide = float(np.std([trial.difference for trial in alive]))
     return [
-        Trial(t.scale, t.score, t.difference - origin, math.hypot(t.error, wide)) for t in alive
+        Trial(t.scale, t.score, t.difference - origin, math.hypot(t.error, 3 * wide)) for t in alive
     ]
 
 
