@@ -69,6 +69,7 @@ class Progress:
         """Tell the tuner, and record the solve."""
         start = time.perf_counter()
         self._tuner.tell(choice, cost)
+        self._tuning += time.perf_counter() - start
         self._pending = None
         row = {
             "arms": choice.arm,
@@ -81,7 +82,6 @@ class Progress:
         }
         for name, value in row.items():
             self._columns[name].append(value)
-        self._tuning += time.perf_counter() - start
 
     def report(self) -> SequenceReport:
         """What has been solved so far."""
