@@ -26,7 +26,7 @@ from ritard.experiments.relax.figures import save
 from ritard.experiments.relax.heat import LOG_CONTEXT, plain_total, play_all, totals
 from ritard.experiments.relax.peers import time_peers
 from ritard.experiments.relax.sample import sample_costs
-from ritard.experiments.relax.tabulate import CostTable, Solver, tabulate
+from ritard.experiments.relax.tabulate import Solver, tabulate
 from ritard.experiments.relax.tuners import Arms
 from ritard.solvers.linear.gallery import Heat, VariableHeat
 from ritard.tuners.bandits import plot_solved
@@ -36,10 +36,15 @@ STEPS, PERIOD, SEEDS, TIMED = 5000, 1000, 20, 50
 EVERY = {200: 10, 400: 50}
 FINE = np.linspace(1, 1.95, 39).tolist()
 """Omegas of the tables below nx = 100, the arms among them; above, the arms alone."""
-PLAIN = {"CG": ("cg", 1.0, False), "omega=1": ("ssor_cg", 1.0, False)}
-PLAIN |= {"omega=1.5": ("ssor_cg", 1.5, False)}
-FLIPPED = {"omega=1, backward first": ("ssor_cg", 1.0, True)}
-FLIPPED |= {"omega=1.5, backward first": ("ssor_cg", 1.5, True)}
+PLAIN = {
+    "CG": ("cg", 1.0, False),
+    "omega=1": ("ssor_cg", 1.0, False),
+    "omega=1.5": ("ssor_cg", 1.5, False),
+}
+FLIPPED = {
+    "omega=1, backward first": ("ssor_cg", 1.0, True),
+    "omega=1.5, backward first": ("ssor_cg", 1.5, True),
+}
 REFERENCE = {"CG": 85422, "omega=1, backward first": 32800, "omega=1.5, backward first": 32296}
 """Totals of the paper's authors' program at nx = 25."""
 
@@ -91,7 +96,7 @@ def study(family: Any, name: str, given: argparse.Namespace) -> dict[str, Any]:
     return found
 
 
-def costs(family: Any, every: int, path: Path, name: str) -> CostTable:
+def costs(family: Any, every: int, path: Path, name: str) -> Any:
     """The table of all steps, kept in a file, or of some steps of a period, held in between."""
     start, table = time.perf_counter(), None
     omegas = FINE if family.nx < 100 else Arms().omegas
@@ -104,7 +109,7 @@ def costs(family: Any, every: int, path: Path, name: str) -> CostTable:
     return table
 
 
-def picture(name: str, arms: CostTable, first: Any, out: Path) -> None:
+def picture(name: str, arms: Any, first: Any, out: Path) -> None:
     """Omegas of one seed over a period, and steps solved against iterations."""
 
     def draw(axes: Any) -> None:

@@ -21,7 +21,7 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 from ritard.experiments.relax.problems import get_problem
-from ritard.experiments.relax.tabulate import CostTable, Solver, tabulate
+from ritard.experiments.relax.tabulate import Solver, tabulate
 from ritard.experiments.relax.tuners import Arms, make_tuner
 from scipy.sparse.linalg import splu
 
@@ -29,8 +29,9 @@ HERE = Path(__file__).resolve().parent
 SEEDS, TIMED, MAXITER = 20, 20, 10_000
 TUNERS = ("thompson", "tsallis", "tsallis-cb", "chebcb", "thompson-arms", "gp")
 MATRICES = ("494_bus", "662_bus", "1138_bus", "gr_30_30", "nos3", "bcsstk01", "bcsstk16")
-ROWS = {"nine-point": "sor", "convection": "sor", "anisotropic": "ssor_cg"}
-ROWS |= {f"spd:{name}": "ssor_cg" for name in MATRICES}
+ROWS = {"nine-point": "sor", "convection": "sor", "anisotropic": "ssor_cg"} | {
+    f"spd:{name}": "ssor_cg" for name in MATRICES
+}
 STEPS = dict.fromkeys(ROWS, 1000) | {"spd:bcsstk16": 250}
 
 
@@ -67,7 +68,7 @@ def study(row: str, cache: Path) -> dict[str, Any]:
     return found | {"milliseconds": times(family, method, table.best_fixed[0], problem.symmetric)}
 
 
-def costs(family: Any, solver: Solver, omegas: Any, name: str, cache: Path) -> CostTable:
+def costs(family: Any, solver: Any, omegas: Any, name: str, cache: Path) -> Any:
     """The table of a sequence."""
     path = cache / f"{name.replace(':', '-').replace(' ', '-')}.npz"
     start, table = time.time(), None
@@ -78,7 +79,7 @@ def costs(family: Any, solver: Solver, omegas: Any, name: str, cache: Path) -> C
     return table
 
 
-def play(name: str, table: CostTable, family: Any) -> list[int]:
+def play(name: str, table: Any, family: Any) -> list[int]:
     """Totals of a tuner, one for each seed."""
     tuners = (make_tuner(name, family, Arms(), seed) for seed in range(SEEDS))
     return [int(table.play(tuner).costs.sum()) for tuner in tuners]
@@ -87,10 +88,18 @@ def play(name: str, table: CostTable, family: Any) -> list[int]:
 def times(family: Any, method: Any, omega: float, symmetric: bool) -> dict[str, float]:
     """Processor milliseconds of a solve, all preparation included."""
     relaxed, plain = Solver(method), Solver("cg")
-    solves = {f"{method} at {omega:g}": lambda s: relaxed(s.A, s.b, omega)}
-    solves["sparse LU (splu)"] = lambda s: splu(s.A.tocsc()).solve(s.b)
-    if symmetric:
-        solves["CG"] = lambda s: plain(s.A, s.b)
+
+    def by_relaxation(s: Any) -> Any:
+        return relaxed(s.A, s.b, omega)
+
+    def by_factors(s: Any) -> Any:
+        return splu(s.A.tocsc()).solve(s.b)
+
+    def by_cg(s: Any) -> Any:
+        return plain(s.A, s.b)
+
+    solves = {f"{method} at {omega:g}": by_relaxation, "sparse LU (splu)": by_factors}
+    solves |= {"CG": by_cg} if symmetric else {}
     spent = dict.fromkeys(solves, 0.0)
     for system in family[:: len(family) // TIMED]:
         for name, solve in solves.items():

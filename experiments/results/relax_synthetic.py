@@ -11,6 +11,7 @@ normaliser starts anywhere and stops after 20 steps, the draw normalises, the es
 
 import argparse
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,6 @@ from numba import njit
 from rich.console import Console
 from ritard.experiments.relax.comparators import COMPARATORS
 from ritard.experiments.relax.figures import draw_bars, save
-from ritard.experiments.relax.play import Played
 from ritard.experiments.relax.report import render_synthetic, write_synthetic
 from ritard.experiments.relax.study import (
     VARIANCES,
@@ -57,7 +57,7 @@ class ReferenceTsallis:
         self._rng, self._k = np.random.default_rng(seed), np.zeros(arms)
         self._t, self._sum = 0, 0.0
 
-    def ask(self, context: float) -> Choice:
+    def ask(self, context: float) -> Any:
         """Draw an arm; the probability that is kept may be far from normalised."""
         self._t += 1
         scale = self._sum / (self._t - 1) if self._t > 1 else 1.0
@@ -67,7 +67,7 @@ class ReferenceTsallis:
         arm = self._rng.choice(len(p), p=p / total if drawable else None)
         return Choice(ARMS[arm], int(arm), float(p[arm]), context)
 
-    def tell(self, choice: Choice, cost: float) -> None:
+    def tell(self, choice: Any, cost: float) -> None:
         """Importance weighting by the kept probability."""
         self._k[choice.arm] += (cost - 1) / choice.probability
         self._sum += cost - 1
@@ -83,7 +83,7 @@ def unguarded(k: Any, eta: float) -> Any:
     return 4 / (eta * (k - x)) ** 2
 
 
-def reference(trial: Trial) -> Played:
+def reference(trial: Any) -> Any:
     """The reference's Tsallis-INF on a trial."""
     return trial.play(ReferenceTsallis(len(ARMS), [trial.seed, 2]))
 
@@ -104,8 +104,8 @@ def main() -> None:
     rows = {variance: summarise(found) for variance, found in trials.items()}
     seconds = read_seconds(protocol, given.cache)
     write_synthetic(protocol, trials, rows, QUOTED, seconds, given.out)
-    save(lambda axes: draw_rows(rows, axes), (14, 8), given.out / "means.png", columns=2)
-    save(lambda axes: draw_trials(given.steps, axes), (14, 5.5), given.out / "solved.png", 2)
+    save(partial(draw_rows, rows), (14, 8), given.out / "means.png", columns=2)
+    save(partial(draw_trials, given.steps), (14, 5.5), given.out / "solved.png", 2)
     console = Console(width=150)
     for part in render_synthetic(protocol, rows, QUOTED, seconds):
         console.print(part, highlight=False)
