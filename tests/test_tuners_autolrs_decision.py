@@ -48,7 +48,7 @@ def test_a_change_must_win_by_its_cost_too() -> None:
     assert decide(1.0, found, cost=1.05 * (free.gain - free.error)).scale == 1.0
 
 
-def test_of_two_as_good_the_smaller_change_is_taken() -> None:
+def test_of_two_as_good_the_smaller_rise_is_taken() -> None:
     assert decide(1.0, tried([0, -1.39, 0.35, -1.42, 0.41], error=0.18)).scale == 4.0
     assert decide(1.0, tried([0, -1.0, 0.35, -1.9, 0.41], error=0.05)).scale == 16.0
 

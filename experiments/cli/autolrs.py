@@ -55,12 +55,16 @@ def autolrs(
         read.output("plot", plot, read.PICTURES)
     lr = found.base_lrs[optimizer] if lr is None else lr
     steps = found.total_steps if steps is None else steps
+
+    def on_stage(report: Report) -> None:
+        typer.echo(_stage(report, lr, steps), err=True)
+
     options: Any = {
         "overhead": overhead,
         "stages": stages,
         "candidates": candidates,
         "scored": scored,
-        "on_stage": lambda report: typer.echo(_stage(report, lr, steps), err=True),
+        "on_stage": on_stage,
     }
     from ._autolrs_run import run
 

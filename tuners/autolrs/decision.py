@@ -73,11 +73,11 @@ def trials(present: float, losses: Mapping[float, Sequence[float] | None]) -> li
 def decide(
     present: float, tried: Sequence[Trial], before: Sequence[Trial] = (), cost: float = 0.0
 ) -> Decision | None:
-    """The least change that is as good as the best, if it gains more than its standard error.
+    """The best of the tried scales by a process's mean, if it gains more than its standard error.
 
-    As good is: by a process's mean it costs no more than the best, give or take the standard
-    error of their difference. A probe is short: between two scales that it cannot tell apart, the
-    one farther from what was running is the greater risk.
+    Where the best is higher than the present one, the least of those that are as good is taken,
+    give or take the standard error of their difference: a probe is short, and what it cannot tell
+    apart may tell later, in a loss that blows up.
 
     Args:
         present: The present scale.
@@ -100,8 +100,10 @@ def decide(
         return spread * float(mean[i] - mean[j]), spread * math.sqrt(max(float(variance), 0.0))
 
     best = int(np.argmin(mean))
-    by_change = sorted(range(len(alive)), key=lambda i: abs(math.log2(alive[i].scale / present)))
-    chosen = next(i for i in by_change if gap(i, best)[0] <= gap(i, best)[1])
+    as_good = [i for i in range(len(alive)) if gap(i, best)[0] <= gap(i, best)[1]]
+    raised = [i for i in as_good if alive[i].scale >= present]
+    up = alive[best].scale > present
+    chosen = min(raised, key=lambda i: alive[i].scale) if up else best
     now = next((i for i, trial in enumerate(alive) if trial.scale == present), None)
     if now is None:
         return Decision(alive[chosen].scale, math.inf, 0.0)
