@@ -81,7 +81,7 @@ def _peak(norms: Any, T: int, width: int, power: int, smoothing: float) -> float
         return float(T)
     levels = [_between(levels, known, k) for k in range(len(levels))]
     floor = 1e-3 * median(level for level in levels if level > 0)
-    levels = [max(level, floor) for level in levels]
+    levels = [min(max(level, floor), 1e6 * floor) for level in levels]
     half = min(round(smoothing * T * 1e6) // 10**6 // width // 2, (len(levels) - 1) // 2)
     middles = [min(max(k, half), len(levels) - 1 - half) for k in range(len(levels))]
     smooth = [median(levels[k - half : k + half + 1]) for k in middles]
@@ -182,6 +182,13 @@ def test_a_vanishing_norm_weighs_as_a_thousandth_of_the_median() -> None:
     assert refined_slope([1e-9, 1, 1, 1], 1, 8, 1e-9, "l2") == pytest.approx(1e-6, rel=1e-12)
     assert refined_slope([1e-9, 1, 1, 1], 1, 8, 1e-9, "l1") == pytest.approx(1e-3, rel=1e-12)
     assert refined_slope([0, math.nan, 0], 1, 8, 1e-9, "l2") == 1
+
+
+def test_an_exploding_norm_weighs_as_a_thousand_medians() -> None:
+    """By hand: weights 1e6, 1e6, 1e6, 1 and five of 1 to come; the peak is 1e6 (2e6 + 6)."""
+    found = refined_slope([1, 1, 1, 1e300], 1, 8, 1e-9, "l2")
+    assert found == pytest.approx(8 / (1e6 * (2e6 + 6)), rel=1e-12)
+    assert all(rate > 0 for rate in rates([1.0] * 7 + [1e300] * 3, smoothing=0.125))
 
 
 def test_only_scale_free_ratios_of_norms_count() -> None:

@@ -9,7 +9,7 @@ import numpy as np
 # What all of refinement shares: the limits of norms, and exact fractions of a run.
 from ..schedules._lengths import resolve
 from ..schedules.refinement.norms import Norm
-from ..schedules.refinement.refine import CEILING, FLOOR, later_sums
+from ..schedules.refinement.refine import FLOOR, later_sums
 from ..schedules.schedule import Array
 
 _EXPONENT = {"l2": 2, "l1": 1}
@@ -56,10 +56,13 @@ def _known(levels: Array) -> Array:
 
 
 def _limited(levels: Array) -> Array:
-    """Levels over the median of the positive ones, within the limits that refining keeps."""
+    """Levels over the median of the positive ones, between FLOOR and 1 / FLOOR.
+
+    A run that explodes for a while must find a rate again; and no product of weights overflows.
+    """
     scaled = levels / levels.max()  # the median of huge norms would overflow
     median = np.median(scaled[scaled > 0])
-    return np.maximum(np.minimum(scaled, CEILING * median) / median, FLOOR)
+    return np.maximum(np.minimum(scaled, median / FLOOR) / median, FLOOR)
 
 
 def _median_filter(values: Array, half: int) -> Array:

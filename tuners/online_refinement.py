@@ -28,6 +28,8 @@ but not more often than every LEAST_BLOCK updates."""
 class OnlineRefinement(ScheduleLR):
     """A ScheduleLR whose remaining part is refined from the gradient norms of the run so far.
 
+    **Experimental**: of two tasks it was level with linear decay on one and worse on the other.
+
     Refinement (:func:`~ritard.schedules.refine`) needs the norms of a whole run. Here those still
     to come are forecast: **each is taken to be the last filtered norm**, the median of the last
     tenth of the run (``smoothing``). With the weights w_p = G_p^-2 (l2 norms, SGD) or G_p^-1 (l1
@@ -40,14 +42,15 @@ class OnlineRefinement(ScheduleLR):
 
     - Constant norms give linear decay, bit for bit. Where the forecast comes true, what remains
       is what :func:`~ritard.schedules.refine` would have given.
-    - The maximum runs over past and forecast, so that 0 <= m_t <= 1: the base rate is the
-      highest rate of the run, as for a refined schedule, and noise can only lower it.
+    - The maximum runs over past and forecast, so that 0 <= m_t <= 1: the base rate is the highest
+      of the run, as for a refined schedule, and noise can only lower it. Norms count between a
+      thousandth and a thousand of their median.
     - What cannot be foreseen is missed: while norms fall, the present is always the peak, and the
       rate stays near the base rate. No warm-up emerges; two runs give one.
 
-    Call :meth:`record` after ``backward()`` and before clipping, once an update, or
-    :meth:`attach` it; and :meth:`step` after ``optimizer.step()``. Norms wait on the device and are
-    fetched once in a percent of the run; about a thousand medians are kept, however long it is.
+    Call :meth:`record` after ``backward()`` and before clipping, once an update, or :meth:`attach`;
+    and :meth:`step` after ``optimizer.step()``. Norms wait on the device and are fetched once in a
+    percent of the run; about a thousand medians are kept, however long it is.
 
     Args:
         optimizer: The optimizer; one multiplier drives the learning rate of all its groups.
@@ -95,7 +98,6 @@ class OnlineRefinement(ScheduleLR):
         self.smoothing = float(number("smoothing", smoothing, low=0, high=1, open_low=True))
         self._recorder = GradNormRecorder(optimizer, norm, group=group)
         self._own_scale = 1.0
-        self._silent = False
         self._levels = Levels(max(1, int(budget.total) // BINS))
         self._course = Course(budget.total)
         super().__init__(optimizer, Linear(), budget, last_epoch)
@@ -219,9 +221,8 @@ class OnlineRefinement(ScheduleLR):
         self._recorder.load_state_dict({"step": self._recorder.step} | waiting)
 
     def _warn_where_nothing_comes(self, found: int) -> None:
-        if found or self._levels.values or self._silent or self.last_epoch < LEAST_BLOCK:
+        if found or self._levels.values or self.last_epoch < LEAST_BLOCK:
             return
-        self._silent = True
         text = "no gradient norms: the decay stays linear; call record() after backward()"
         warnings.warn(f"OnlineRefinement: {text}", UserWarning, stacklevel=2)
 
