@@ -78,6 +78,7 @@ class AutoLRS:
         MemoryError: a snapshot of the training fits nowhere; nothing was changed then.
 
     Example:
+        >>> import torch
         >>> model = torch.nn.Linear(4, 1)
         >>> optimizer = torch.optim.SGD(model.parameters(), lr=0.001)
         >>> tuner = AutoLRS(model, optimizer, lambda x: model(x).square().mean(), total_steps=2000)
