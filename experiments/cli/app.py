@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from .autolrs import autolrs
 from .compare import compare
 from .data import data_app
 from .plot import plot
@@ -22,6 +23,7 @@ app = typer.Typer(
     help="Schedules that slow things down well, and what is better by how much.",
 )
 app.command()(compare)
+app.command()(autolrs)
 app.command()(plot)
 app.command()(refine)
 app.command()(relax)
