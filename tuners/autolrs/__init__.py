@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
-from ._improved import Options
+from ._improved_settings import Options
 from ._stage import AllDiverged
 from .autolrs import AutoLRS
 from .forecast import Forecast, Forecaster, varpro

@@ -5,62 +5,27 @@ from __future__ import annotations
 import math
 import time
 import warnings
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
-import torch
 from torch import Tensor
 
-from ...schedules._checks import number, whole
 from ._bench import Bench
+from ._faithful_settings import FaithfulSettings
+from ._mode import Mode
+from ._outlook import Outlook
 from ._recording import Recording
 from ._stage import AllDiverged
 from .decision import Trial
-from .forecast import Forecaster
 from .report import Report
 from .search import RateSearch
 from .snapshot import Snapshot
 
 
-@dataclass(frozen=True)
-class FaithfulSettings:
-    """The constants of the released algorithm; see :meth:`AutoLRS.faithful`."""
-
-    lr_min: float
-    lr_max: float
-    k: int
-    tau0: int
-    ratio: float
-    tau_max: int
-    kappa: float
-    warmup_steps: int
-    warmup_lr: float
-    val_fn: Callable[[], Any] | None
-    forecast: Forecaster
-    val_forecast: Forecaster
-    replay: bool
-    seed: int
-    on_stage: Callable[[Report], Any] | None
-
-    def __post_init__(self) -> None:
-        """Refuse what cannot be (TypeError, ValueError)."""
-        RateSearch(self.lr_min, self.lr_max, kappa=self.kappa, seed=self.seed)
-        whole("k", self.k, low=1)
-        whole("tau0", self.tau0, low=1)
-        number("ratio", self.ratio, low=0, high=1, open_low=True)
-        whole("tau_max", self.tau_max, low=self.tau0)
-        whole("warmup_steps", self.warmup_steps)
-        number("warmup_lr", self.warmup_lr, low=0, open_low=True)
-
-
-class Faithful:
+class Faithful(Mode):
     """The state of the faithful mode. Each update is framed by begin, saw and end.
 
     Attributes:
         scale: Rate of the first group over its base rate, of the last stage.
-        segments: (productive update, scale) from which on each scale held.
-        reports: Of the stages so far.
     """
 
     def __init__(
@@ -68,13 +33,11 @@ class Faithful:
     ) -> None:
         self._settings, self._total, self._bench = settings, total_steps, bench
         self._base_lr = base_lr
-        self.scale = settings.warmup_lr / base_lr if settings.warmup_steps else 1.0
-        warm, steps = self.scale, settings.warmup_steps
-        self.segments = [(t, warm * (t + 1) / steps) for t in range(steps)] or [(0, self.scale)]
-        self.reports: list[Report] = []
+        steps = settings.warmup_steps
+        warm = settings.warmup_lr / base_lr if steps else 1.0
+        super().__init__(warm, [(t, warm * (t + 1) / steps) for t in range(steps)] or [(0, warm)])
         self._tau = settings.tau0
-        self._on_validation = False
-        self._first_validation: float | None = None
+        self._outlook = Outlook(settings, bench)
         self._left = 0  # of the productive updates of the present stage
         self._search: RateSearch | None = None
         self._origin: Snapshot | None = None
@@ -121,10 +84,10 @@ class Faithful:
             self._left = max(0, self._left - 1)
             return True
         ledger.search += 1
-        self._observe(loss)
+        self._outlook.observe(loss)
         if self._settings.replay:
             self._recording.close(loss)
-        if len(self._losses) == self.window:
+        if len(self._outlook) == self.window:
             self._conclude_candidate()
         return False
 
@@ -154,26 +117,11 @@ class Faithful:
         number = len(self.reports) + len(self._tried) / 1000
         mine = self._search.ask()  # all ranks ask: they are told the same
         (self._rate,) = self._bench.ranks.decide([mine], number)
-        self._losses: list[Tensor] = []
-        self._values: list[Tensor] = []
-
-    def _observe(self, loss: Tensor) -> None:
-        """Keep a training loss, and every 16th part of the window a validation loss."""
-        self._losses.append(loss.detach().reshape(()))
-        if self._on_validation and len(self._losses) % self._every == 0:
-            assert self._settings.val_fn is not None
-            with self._bench.training.evaluating():
-                value = torch.as_tensor(self._settings.val_fn()).detach().float().mean()
-            self._values.append(value)
-            self._bench.ledger.scored += 1
-
-    @property
-    def _every(self) -> int:
-        return max(1, self.window // 16)
+        self._outlook.begin(self.window)
 
     def _conclude_candidate(self) -> None:
         assert self._search is not None and self._origin is not None
-        cost = self._predicted()
+        cost = self._outlook.predicted(self._tau)
         self._tried.append((self._rate, cost))
         self._search.tell(self._rate, cost)
         self._origin.restore()
@@ -188,22 +136,8 @@ class Faithful:
     def _replay_candidate(self) -> None:
         """Run a candidate on the first one's batches, and the ones after it."""
         for i in range(self.window):
-            self._observe(self._replayed(i, self._rate / self._base_lr))
+            self._outlook.observe(self._replayed(i, self._rate / self._base_lr))
         self._conclude_candidate()
-
-    def _predicted(self) -> float:
-        """The loss that is forecast for the end of the stage; NaN where one was not finite."""
-        if not self._on_validation:
-            y = self._bench.read(self._losses)
-            return self._settings.forecast(y, self._tau).value if _finite(y) else math.nan
-        y = self._bench.read(self._values)
-        if self._first_validation is None:
-            self._first_validation = y[0]
-        if not _finite(y):
-            return math.nan
-        if max(y) >= self._first_validation:
-            return y[-1]  # a forecast after a jump is not trusted
-        return self._settings.val_forecast(y, self._tau // self._every).value
 
     def _choose(self) -> None:
         """The tried rate of the least forecast; the stage's productive updates come next."""
@@ -253,7 +187,7 @@ class Faithful:
         if self._tau < self._settings.tau_max:
             self._tau = min(2 * self._tau, self._settings.tau_max)
         elif self._settings.val_fn is not None:
-            self._on_validation = True
+            self._outlook.on_validation = True
 
     def _report(self, report: Report) -> None:
         self.reports.append(report)
@@ -273,26 +207,17 @@ class Faithful:
 
     def state_dict(self) -> dict[str, Any]:
         """Plain values; only outside a search."""
-        return {
-            "scale": self.scale,
-            "segments": [list(segment) for segment in self.segments],
-            "reports": [report.to_dict() for report in self.reports],
+        return super().state_dict() | {
             "tau": self._tau,
-            "on_validation": self._on_validation,
-            "first_validation": self._first_validation,
+            "on_validation": self._outlook.on_validation,
+            "first_validation": self._outlook.first_validation,
             "left": self._left,
         }
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Go on from a saved state."""
+        super().load_state_dict(state_dict)
         self._search = self._origin = None
-        self.scale = state_dict["scale"]
-        self.segments = [(int(t), float(scale)) for t, scale in state_dict["segments"]]
-        self.reports = [Report.from_dict(report) for report in state_dict["reports"]]
         self._tau, self._left = state_dict["tau"], state_dict["left"]
-        self._on_validation = state_dict["on_validation"]
-        self._first_validation = state_dict["first_validation"]
-
-
-def _finite(values: Sequence[float]) -> bool:
-    return all(math.isfinite(value) for value in values)
+        self._outlook.on_validation = state_dict["on_validation"]
+        self._outlook.first_validation = state_dict["first_validation"]

@@ -5,110 +5,31 @@ from __future__ import annotations
 import time
 import warnings
 from collections import deque
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any, TypedDict
+from collections.abc import Sequence
+from typing import Any
 
-import numpy as np
 from torch import Tensor
 
 from ...schedules import Schedule
-from ...schedules._checks import number, whole
 from ..tuner import Tuner
 from ._bench import Bench
+from ._improved_settings import Settings
+from ._mode import Mode
 from ._recording import Recording
 from ._replay_batch import shallow
 from ._stage import AllDiverged, Stage
 from .even import Even
-from .plan import Plan, ProbeShape
+from .plan import LEAST_PROBE, Plan
 from .report import Report
 from .snapshot import Snapshot
 
-Search = Callable[[float, float], Tuner[Any]]
-"""Makes a tuner that proposes scales in an interval."""
 
-
-class Options(TypedDict, total=False):
-    """How :class:`AutoLRS` and :class:`AutoLRSCallback` search; all are optional.
-
-    Attributes:
-        overhead: What the search may cost, as a part of ``total_steps``, scoring included: a
-            cap that is never passed. 0.1.
-        stages: Into how many parts the run is cut, each of which may begin with a search. By
-            default 8, or as many as leave probes of 20 updates.
-        candidates: Scales tried in a stage, the present one among them, >= 2. 5.
-        first_octaves: How far the first stage looks up and down, in factors of 2. 4.
-        octaves: Likewise for the stages after it. 2.
-        scored: Batches on which a scale is scored, >= 2. 8.
-        hold: Part of a probe at its scale; over the rest the rate falls to zero. 0.6.
-        tail: Part of the run at its end that is not searched. 0.2.
-        switching_cost: What a change must gain beyond its standard error, in units of the
-            loss. 0.
-        search: Makes a tuner that proposes scales between two given ones, numbers or with their
-            ``value``, and is told how much worse they score than the present one. By default they
-            lie at equal ratios; :class:`RateSearch` is another choice, and so is any Optuna
-            sampler, by ``ritard.tuners.bandits.OptunaTuner``.
-        on_stage: Called with the :class:`Report` of each stage.
-    """
-
-    overhead: float
-    stages: int | None
-    candidates: int
-    first_octaves: float
-    octaves: float
-    scored: int
-    hold: float
-    tail: float
-    switching_cost: float
-    search: Search | None
-    on_stage: Callable[[Report], Any] | None
-
-
-@dataclass(frozen=True)
-class Settings:
-    """The options, with their defaults, checked."""
-
-    overhead: float = 0.1
-    stages: int | None = None
-    candidates: int = 5
-    first_octaves: float = 4.0
-    octaves: float = 2.0
-    scored: int = 8
-    hold: float = 0.6
-    tail: float = 0.2
-    switching_cost: float = 0.0
-    search: Search | None = None
-    on_stage: Callable[[Report], Any] | None = None
-
-    def __post_init__(self) -> None:
-        """Refuse what cannot be (TypeError, ValueError)."""
-        number("overhead", self.overhead, low=0)
-        if self.stages is not None:
-            whole("stages", self.stages, low=1)
-        whole("candidates", self.candidates, low=2)
-        number("first_octaves", self.first_octaves, low=0, open_low=True)
-        number("octaves", self.octaves, low=0, open_low=True)
-        whole("scored", self.scored, low=2)
-        number("hold", self.hold, low=0, high=1, open_low=True, open_high=True)
-        number("tail", self.tail, low=0, high=1, open_high=True)
-        number("switching_cost", self.switching_cost, low=0)
-
-    def plan(self, base: Schedule, total_steps: int) -> Plan:
-        """The stages of a run: they begin where the base schedule first reaches half its peak."""
-        values = base.values(total_steps)
-        first = int(np.argmax(values >= 0.5 * values.max()))
-        shape = ProbeShape(self.candidates, self.scored, self.hold)
-        return Plan.of(total_steps, first, self.overhead, self.tail, self.stages, shape)
-
-
-class Improved:
+class Improved(Mode):
     """The state of the improved mode. Each update is framed by begin, saw and end.
 
     Attributes:
         bench: Where candidates are tried.
         scale: Present factor of the base schedule.
-        segments: (update, scale) from which on each scale held.
-        reports: Of the stages so far.
     """
 
     probing = False
@@ -116,12 +37,10 @@ class Improved:
     def __init__(
         self, settings: Settings, plan: Plan, bench: Bench, held_out: Sequence[Any]
     ) -> None:
+        super().__init__(1.0, [(0, 1.0)])
         self._settings, self._plan = settings, plan
         self.bench, self._held_out = bench, held_out
         self._recent = deque[Any](maxlen=settings.scored)
-        self.scale = 1.0
-        self.segments: list[tuple[int, float]] = [(0, 1.0)]
-        self.reports: list[Report] = []
         self._stage = 0
         self._recording: Recording | None = None
         self._origin: Snapshot | None = None
@@ -248,16 +167,27 @@ class Improved:
 
     def state_dict(self) -> dict[str, Any]:
         """Plain values. A stage under way is not among them: it is begun anew."""
-        return {
-            "scale": self.scale,
-            "segments": [list(segment) for segment in self.segments],
-            "stage": self._stage,
-            "reports": [report.to_dict() for report in self.reports],
-        }
+        return super().state_dict() | {"stage": self._stage}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Go on from a saved state."""
         self.abandon()
-        self.scale, self._stage = state_dict["scale"], state_dict["stage"]
-        self.segments = [(int(t), float(scale)) for t, scale in state_dict["segments"]]
-        self.reports = [Report.from_dict(report) for report in state_dict["reports"]]
+        super().load_state_dict(state_dict)
+        self._stage = state_dict["stage"]
+
+
+def improved(
+    settings: Settings, base: Schedule, total_steps: int, bench: Bench, scoring: Sequence[Any]
+) -> Improved:
+    """The improved mode of a run, with a word where it has no room to search."""
+    plan = settings.plan(base, total_steps)
+    if not plan.starts:
+        warnings.warn(
+            f"AutoLRS: {settings.overhead:.3g} of {total_steps} updates does not pay for "
+            f"{settings.stages or 'one'} stage(s) of {settings.candidates} probes of {LEAST_PROBE} "
+            "updates: nothing is searched and the rate stays (fewer stages, candidates or scored "
+            "batches, or a larger overhead, make room)",
+            UserWarning,
+            stacklevel=3,
+        )
+    return Improved(settings, plan, bench, scoring)

@@ -2,39 +2,30 @@
 
 from __future__ import annotations
 
-import time
-import warnings
-from collections.abc import Callable, Generator, Iterable, Sequence
-from itertools import islice
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Unpack
 
-import numpy as np
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from ...schedules import Constant, Schedule, ScheduleLR, Tabulated
+from ...schedules import Constant, Schedule, ScheduleLR
 from ...schedules._checks import whole
 from ...schedules._drive import checked_drives
 from ...schedules.budget import Budget
-from ._bench import Bench
-from ._faithful import Faithful, FaithfulSettings
-from ._improved import Improved, Options, Settings
-from ._pilot import Pilot
+from ._faithful import Faithful
+from ._faithful_settings import FaithfulSettings, first_rate
+from ._improved import improved
+from ._improved_settings import Options, Settings
 from ._ranks import Ranks
-from ._replay_batch import tensors
-from ._snapshot_random import RandomState
+from ._scoring import scoring_batches
+from ._searched_run import SearchedRun
 from ._training import PlainTraining
 from .forecast import Forecaster
-from .ledger import Ledger
-from .plan import LEAST_PROBE
 from .released import Released
 from .report import Report
 
-FEW = 256
-"""Examples to score on below which a warning is given."""
 
-
-class AutoLRS:
+class AutoLRS(SearchedRun):
     """Searches a factor on any base schedule while training, at a small and known cost.
 
     A few times in a run the present factor and some others are tried from the same state, on the
@@ -188,11 +179,7 @@ class AutoLRS:
         """
         total_steps = whole("total_steps", total_steps, low=1)
         checked_drives(optimizer, Constant(), Budget.steps(total_steps))
-        base_lr = float(
-            optimizer.param_groups[0].get("initial_lr", optimizer.param_groups[0]["lr"])
-        )
-        if base_lr <= 0:
-            raise ValueError(f"optimizer: the first group's rate is {base_lr!r}; expected > 0")
+        base_lr = first_rate(optimizer)
         settings = FaithfulSettings(
             lr_min, lr_max, k, tau0, ratio, tau_max, kappa, warmup_steps,
             base_lr if warmup_lr is None else warmup_lr, val_fn, forecast or Released(),
@@ -204,165 +191,3 @@ class AutoLRS:
         self._begin(training, scheduler, Ranks(group), total_steps)
         self._mode = Faithful(settings, total_steps, self._bench, base_lr)
         return self
-
-    def _begin(
-        self, training: PlainTraining, scheduler: ScheduleLR, ranks: Ranks, total_steps: int
-    ) -> None:
-        self.total_steps = total_steps
-        self.ledger = Ledger()
-        self._training = training
-        self._bench = Bench(training, Pilot(scheduler), ranks, self.ledger)
-        self._mode: Improved | Faithful
-
-    # ---- running ------------------------------------------------------------------------
-
-    def train(self, batches: Iterable[Any]) -> Generator[Tensor]:
-        """One pass over batches, or less where ``total_steps`` is reached.
-
-        Call it for each epoch. Validate, save or leave the loop between the losses as you like:
-        the training then stands where the run does, never inside a probe.
-
-        Yields:
-            The loss of each productive update, after it.
-        """
-        for batch in batches:
-            if self.done:
-                return
-            loss, productive = self._advance(batch)
-            if productive:
-                yield loss
-
-    @property
-    def done(self) -> bool:
-        """Whether ``total_steps`` is reached."""
-        return self._run >= self.total_steps
-
-    @property
-    def _run(self) -> int:
-        faithful = isinstance(self._mode, Faithful)
-        return self.ledger.productive + (self.ledger.search if faithful else 0)
-
-    def _advance(self, batch: Any) -> tuple[Tensor, bool]:
-        began = time.perf_counter()
-        try:
-            self._mode.begin()
-            self._mode.saw(batch)
-            loss = self._training.update(batch)
-            return loss, self._mode.end(loss)
-        except BaseException:
-            self._mode.abandon()
-            raise
-        finally:
-            self.ledger.seconds += time.perf_counter() - began
-
-    # ---- what it found ------------------------------------------------------------------
-
-    @property
-    def scale(self) -> float:
-        """The present factor on the base rate."""
-        return self._mode.scale
-
-    @property
-    def reports(self) -> Sequence[Report]:
-        """What each stage found."""
-        return tuple(self._mode.reports)
-
-    def schedule(self) -> Tabulated:
-        """The multipliers of the base rates that the run was made with, as a schedule.
-
-        At its updates it is exact: ``ScheduleLR(optimizer, tuner.schedule(), n)`` with n the run's
-        productive updates runs them again, at no cost of a search. What is still to come of an
-        improved run is included at the present factor.
-        """
-        n = self.ledger.productive if isinstance(self._mode, Faithful) else self.total_steps
-        return learned(self._bench.pilot.scheduler, self._mode.segments, max(n, 1))
-
-    # ---- saving and loading -------------------------------------------------------------
-
-    def state_dict(self) -> dict[str, Any]:
-        """The search's state, as plain values; save it beside the model's and the optimizer's.
-
-        A stage under way is not in it: the resumed run begins that stage anew. The position in
-        the data is ``ledger.productive`` batches (in the faithful mode those of searches more).
-
-        Raises:
-            RuntimeError: inside a probe, where the model is not in a state to be saved.
-        """
-        if self._mode.probing:
-            raise RuntimeError(
-                "AutoLRS.state_dict: the training stands inside a probe; save between the losses "
-                "that train() yields"
-            )
-        return {
-            "mode": type(self._mode).__name__.lower(),
-            "total_steps": self.total_steps,
-            "ledger": self.ledger.state_dict(),
-            "search": self._mode.state_dict(),
-            "scheduler": self._bench.pilot.scheduler.state_dict(),
-        }
-
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Go on from a saved state, after the model's and the optimizer's were loaded.
-
-        Raises:
-            ValueError: it is of another mode or length of run.
-        """
-        mine = {"mode": type(self._mode).__name__.lower(), "total_steps": self.total_steps}
-        for key, value in mine.items():
-            if state_dict.get(key) != value:
-                raise ValueError(
-                    f"state_dict: {key} is {state_dict.get(key)!r}, and this run's is {value!r}"
-                )
-        self.ledger.load_state_dict(state_dict["ledger"])
-        self._mode.load_state_dict(state_dict["search"])
-        self._bench.pilot.scheduler.load_state_dict(state_dict["scheduler"])
-        self._bench.pilot.scheduler.apply()
-
-
-def improved(
-    settings: Settings, base: Schedule, total_steps: int, bench: Bench, scoring: Sequence[Any]
-) -> Improved:
-    """The improved mode of a run, with a word where it has no room to search."""
-    plan = settings.plan(base, total_steps)
-    if not plan.starts:
-        warnings.warn(
-            f"AutoLRS: {settings.overhead:.3g} of {total_steps} updates does not pay for "
-            f"{settings.stages or 'one'} stage(s) of {settings.candidates} probes of {LEAST_PROBE} "
-            "updates: nothing is searched and the rate stays (fewer stages, candidates or scored "
-            "batches, or a larger overhead, make room)",
-            UserWarning,
-            stacklevel=3,
-        )
-    return Improved(settings, plan, bench, scoring)
-
-
-def scoring_batches(held_out: Iterable[Any], count: int) -> list[Any]:
-    """The first batches to score on, without a trace in the global random numbers.
-
-    Raises:
-        ValueError: there are none, or only one: there is no standard error then.
-    """
-    random = RandomState()
-    found = list(islice(held_out, count))
-    random.restore()
-    if len(found) < 2:
-        raise ValueError(f"held_out: it has {len(found)} batches; expected at least 2")
-    sizes = [next((len(t) for t in tensors(batch) if t.ndim > 0), 1) for batch in found]
-    if sum(sizes) < FEW:
-        warnings.warn(
-            f"held_out: {sum(sizes)} examples in {len(found)} batches are few to compare rates "
-            f"on; expected about {FEW} or more",
-            UserWarning,
-            stacklevel=3,
-        )
-    return found
-
-
-def learned(scheduler: ScheduleLR, segments: Sequence[tuple[int, float]], n: int) -> Tabulated:
-    """The base schedule times the scales of its segments, at 0..n."""
-    (drive,) = scheduler._drives
-    assert isinstance(drive.schedules, Schedule)
-    values = drive.schedules(np.arange(n + 1, dtype=np.float64), scheduler.budget)
-    starts = np.array([start for start, _ in segments])
-    scales = np.array([scale for _, scale in segments])
-    return Tabulated(values * scales[np.searchsorted(starts, np.arange(n + 1), side="right") - 1])

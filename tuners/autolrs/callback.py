@@ -11,12 +11,14 @@ from ...schedules._lightning import Callback
 from ...schedules.budget import Budget
 from ...schedules.lightning import ScheduleCallback
 from ._bench import Bench
-from ._improved import Improved, Options, Settings
+from ._improved import Improved, improved
+from ._improved_settings import Options, Settings
+from ._learned import learned
 from ._lightning import LightningTraining, Score, loss_of
 from ._pilot import Pilot
 from ._ranks import Ranks
+from ._scoring import scoring_batches
 from ._snapshot_random import RandomState
-from .autolrs import improved, learned, scoring_batches
 from .ledger import Ledger
 from .report import Report
 

@@ -1,0 +1,91 @@
+"""The options of the improved mode, with their defaults, checked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypedDict
+
+import numpy as np
+
+from ...schedules import Schedule
+from ...schedules._checks import number, whole
+from ..tuner import Tuner
+from .plan import Plan, ProbeShape
+from .report import Report
+
+Search = Callable[[float, float], Tuner[Any]]
+"""Makes a tuner that proposes scales in an interval."""
+
+
+class Options(TypedDict, total=False):
+    """How :class:`AutoLRS` and :class:`AutoLRSCallback` search; all are optional.
+
+    Attributes:
+        overhead: What the search may cost, as a part of ``total_steps``, scoring included: a
+            cap that is never passed. 0.1.
+        stages: Into how many parts the run is cut, each of which may begin with a search. By
+            default 8, or as many as leave probes of 20 updates.
+        candidates: Scales tried in a stage, the present one among them, >= 2. 5.
+        first_octaves: How far the first stage looks up and down, in factors of 2. 4.
+        octaves: Likewise for the stages after it. 2.
+        scored: Batches on which a scale is scored, >= 2. 8.
+        hold: Part of a probe at its scale; over the rest the rate falls to zero. 0.6.
+        tail: Part of the run at its end that is not searched. 0.2.
+        switching_cost: What a change must gain beyond its standard error, in units of the
+            loss. 0.
+        search: Makes a tuner that proposes scales between two given ones, numbers or with their
+            ``value``, and is told how much worse they score than the present one. By default they
+            lie at equal ratios; :class:`RateSearch` is another choice, and so is any Optuna
+            sampler, by ``ritard.tuners.bandits.OptunaTuner``.
+        on_stage: Called with the :class:`Report` of each stage.
+    """
+
+    overhead: float
+    stages: int | None
+    candidates: int
+    first_octaves: float
+    octaves: float
+    scored: int
+    hold: float
+    tail: float
+    switching_cost: float
+    search: Search | None
+    on_stage: Callable[[Report], Any] | None
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The options, with their defaults, checked."""
+
+    overhead: float = 0.1
+    stages: int | None = None
+    candidates: int = 5
+    first_octaves: float = 4.0
+    octaves: float = 2.0
+    scored: int = 8
+    hold: float = 0.6
+    tail: float = 0.2
+    switching_cost: float = 0.0
+    search: Search | None = None
+    on_stage: Callable[[Report], Any] | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be (TypeError, ValueError)."""
+        number("overhead", self.overhead, low=0)
+        if self.stages is not None:
+            whole("stages", self.stages, low=1)
+        whole("candidates", self.candidates, low=2)
+        number("first_octaves", self.first_octaves, low=0, open_low=True)
+        number("octaves", self.octaves, low=0, open_low=True)
+        whole("scored", self.scored, low=2)
+        number("hold", self.hold, low=0, high=1, open_low=True, open_high=True)
+        number("tail", self.tail, low=0, high=1, open_high=True)
+        number("switching_cost", self.switching_cost, low=0)
+
+    def plan(self, base: Schedule, total_steps: int) -> Plan:
+        """The stages of a run: they begin where the base schedule first reaches half its peak."""
+        values = base.values(total_steps)
+        first = int(np.argmax(values >= 0.5 * values.max()))
+        shape = ProbeShape(self.candidates, self.scored, self.hold)
+        return Plan.of(total_steps, first, self.overhead, self.tail, self.stages, shape)
