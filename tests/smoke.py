@@ -3,11 +3,12 @@
 import subprocess
 import sys
 import tempfile
+import warnings
 from pathlib import Path
 
 
 def core() -> None:
-    """The required dependencies alone: a schedule drives an optimizer."""
+    """The required dependencies alone: a schedule drives an optimizer, SuperLU solves a system."""
     import ritard.solvers
     import ritard.tuners
     import torch
@@ -26,6 +27,21 @@ def core() -> None:
         assert 'pip install "ritard[lightning]"' in str(error)
     else:
         raise AssertionError("lightning came along with the required dependencies")
+    _without_numba()
+
+
+def _without_numba() -> None:
+    """Solvers and bandits work, and say what would make them fast."""
+    import numpy as np
+    from ritard.solvers.linear import Stencil
+    from ritard.tuners.bandits import TsallisINF, tune_sequence
+
+    systems = [(Stencil.laplacian(5, 5), np.ones(25))] * 3
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        report = tune_sequence(systems, TsallisINF((1.0, 1.5), seed=0))
+    assert report.converged.all()
+    assert any('pip install "ritard[solvers]"' in str(warning.message) for warning in said)
 
 
 def experiments() -> None:
