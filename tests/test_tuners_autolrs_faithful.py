@@ -264,6 +264,7 @@ def test_resumed_it_makes_the_same_choices() -> None:
     at = resumed.ledger.productive + resumed.ledger.search
     list(resumed.train(data[at:]))
     assert resumed.reports == tuner.reports
+    assert resumed.schedule() == tuner.schedule()
     assert torch.equal(other.model.weight, run.model.weight)
 
 
