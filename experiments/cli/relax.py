@@ -77,7 +77,7 @@ def relax(
 
 def _run(task: Task, tuners: tuple[str, ...], folder: Path) -> Sequences:
     from ...tuners.bandits import SequenceError
-    from ..relax.progress import Bar
+    from ..relax.progress import TunersBar
     from ..relax.run import keep_settings, run_tuner
     from ..relax.sequences import Sequences
 
@@ -85,7 +85,7 @@ def _run(task: Task, tuners: tuple[str, ...], folder: Path) -> Sequences:
     keep_settings(task, folder)
     reports: dict[str, SequenceReport] = {}
     try:
-        with Bar(len(tuners) * task.steps) as bar:
+        with TunersBar(len(tuners) * task.steps) as bar:
             for name in tuners:
                 reports[name] = run_tuner(task, name, folder, bar.follow(name))
                 bar.finish(task.steps)

@@ -2,52 +2,27 @@
 
 from __future__ import annotations
 
-from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from ..bar import Bar
 from .grid import Run, percent
 
 if TYPE_CHECKING:
     from .worker import Status
 
-WINDOW_SECONDS = 600
 
-
-class Bar:
+class RunsBar(Bar):
     """One bar over all workers; its length is the known number of updates, which may grow.
 
     Args:
-        console: Where to draw; stderr by default, so that stdout holds the report alone.
+        console: Where to draw; stderr by default.
     """
 
     def __init__(self, console: Console | None = None) -> None:
-        self._progress = Progress(
-            BarColumn(bar_width=24),
-            TextColumn("{task.percentage:>3.0f} %"),
-            TextColumn("{task.fields[runs]} runs"),
-            TimeElapsedColumn(),
-            TextColumn("left"),
-            TimeRemainingColumn(),
-            TextColumn("{task.description}", markup=False),
-            console=console or Console(stderr=True),
-            speed_estimate_period=WINDOW_SECONDS,
-        )
+        super().__init__("{task.fields[runs]} runs", console)
         self._task = None
-
-    def __enter__(self) -> Self:
-        self._progress.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._progress.stop()
 
     def show(self, status: Status) -> None:
         """Draw a status."""

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from .grid import Grid
 from .ledger import Ledger
 from .outcome import Outcome
-from .progress import Bar
+from .progress import RunsBar
 from .stop import Stop
 from .storage import open_study, reachable
 from .worker import POLL_SECONDS, Status, look, work
@@ -82,7 +82,7 @@ def run_grid(
     """
     workers = workers or Workers()
     ledger, stop = Ledger(open_study(url)), Stop()
-    with stop.on_signals(), reachable(url), Bar(console) as bar:
+    with stop.on_signals(), reachable(url), RunsBar(console) as bar:
         statuses = (
             _work_here(grid, ledger, workers, stop)
             if workers.jobs == 1

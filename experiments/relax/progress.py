@@ -2,48 +2,26 @@
 
 from __future__ import annotations
 
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from ..bar import Bar
 from .run import Progress as Callback
 
 
-class Bar:
+class TunersBar(Bar):
     """One bar over all tuners; its length is the number of systems.
 
     Args:
         total: Systems of all tuners together.
-        console: Where to draw; stderr by default, so that stdout holds the report alone.
+        console: Where to draw; stderr by default.
     """
 
     def __init__(self, total: int, console: Console | None = None) -> None:
-        self._progress = Progress(
-            BarColumn(bar_width=24),
-            TextColumn("{task.percentage:>3.0f} %"),
-            TextColumn("{task.completed:.0f}/{task.total:.0f} systems"),
-            TimeElapsedColumn(),
-            TextColumn("left"),
-            TimeRemainingColumn(),
-            TextColumn("{task.description}", markup=False),
-            console=console or Console(stderr=True),
-        )
+        super().__init__("{task.completed:.0f}/{task.total:.0f} systems", console)
         self._task = self._progress.add_task("", total=total)
         self._finished = 0
-
-    def __enter__(self) -> Self:
-        self._progress.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._progress.stop()
 
     def follow(self, tuner: str) -> Callback:
         """What shows the progress of one tuner; the one before it counts as finished."""
