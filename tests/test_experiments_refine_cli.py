@@ -4,16 +4,20 @@ import json
 import pickle
 import warnings
 
+import lightning.pytorch as pl
 import numpy as np
 import pytest
 import torch
 from ritard.experiments.__main__ import run
 from ritard.experiments.cli import read
+from ritard.experiments.tasks import get_task
 from ritard.schedules import (
+    GradNormCallback,
     GradNorms,
     Linear,
     Polynomial,
     Schedule,
+    ScheduleCallback,
     ScheduleLR,
     Tabulated,
     bound,
@@ -323,3 +327,35 @@ def test_a_mistake_in_score_is_one_line_and_writes_nothing(here, capsys, argumen
     assert out == "" and err.startswith("error: ") and err.count("\n") == 1
     assert message in err
     assert [path.name for path in here.iterdir()] == ["norms.jsonl"]
+
+
+def test_the_callbacks_log_of_a_fit_is_refined_and_scored(tmp_path, monkeypatch, capsys):
+    """From a Lightning training on real data to the commands, against the library's own values."""
+    monkeypatch.chdir(tmp_path)
+    pl.seed_everything(0, verbose=False)
+    task, steps = get_task("digits"), 120
+    pl.Trainer(
+        max_steps=steps, accelerator="cpu", logger=False, enable_checkpointing=False,
+        enable_progress_bar=False, enable_model_summary=False,
+        callbacks=[ScheduleCallback(Linear()), GradNormCallback("norms.jsonl")],
+    ).fit(task.module("sgd", 0.1), task.loaders(0).train)  # fmt: skip
+    norms = GradNorms.load("norms.jsonl")
+    assert norms.norm == "l2" and norms.steps.tolist() == list(range(steps))
+    capsys.readouterr()
+
+    assert run(["refine", "norms.jsonl", "--save", "refined.json", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["predicted_gain"] == pytest.approx(predicted_gain(norms), rel=1e-9)
+    assert Schedule.from_dict(json.loads((tmp_path / "refined.json").read_text())) == refine(norms)
+
+    schedules = "linear,refined(norms.jsonl)"
+    words = ["--schedules", schedules, "--steps", str(steps), "--norms", "norms.jsonl", "--json"]
+    assert run(["score", *words]) == 0
+    rows = json.loads(capsys.readouterr().out)["schedules"]
+    grad_norms = norms.norms
+    values = {row["schedule"].partition("(")[0]: row["bound"] for row in rows}
+    assert values["linear"] == pytest.approx(bound(Linear(), steps, grad_norms).value, rel=1e-9)
+    assert values["refined"] == pytest.approx(
+        bound(refine(norms), steps, grad_norms).value, rel=1e-9
+    )
+    assert values["refined"] < values["linear"]
