@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 import torch
+from ranks import leave
 from ritard.schedules import REX, Budget, Cosine, Linear, Schedule, ScheduleLR
 
 BASE = 0.5
@@ -264,7 +265,7 @@ def accelerate_worker(folder: Path) -> None:
     run("split", SCHEDULE, split=True)
     run("samples", Cosine(), horizon="samples")
     hf_run(folder)
-    torch.distributed.destroy_process_group()
+    leave()
 
 
 def hf_run(folder: Path) -> None:

@@ -11,6 +11,7 @@ import pytest
 import torch
 import torch.distributed as dist
 import torch.multiprocessing as mp
+from ranks import leave
 from ritard.schedules import GradNormRecorder, GradNorms
 from torch.nn.utils import clip_grad_norm_, clip_grads_with_norm_
 from torch.utils._python_dispatch import TorchDispatchMode
@@ -499,7 +500,7 @@ def _worker(rank: int, folder: str) -> None:
     found = {kind: _measure(kind, rank) for kind in KINDS}
     found["mesh"] = _measure_mesh()
     Path(folder, f"{rank}.json").write_text(json.dumps(found))
-    dist.destroy_process_group()
+    leave()
 
 
 @pytest.fixture(scope="module")

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 import torch
+from ranks import leave
 from torch import Tensor, nn
 
 ENV = {
@@ -64,7 +65,7 @@ def ddp(folder: str, *runs: str) -> None:
         mode, _, length = run.partition("-")
         calls.update(all_reduce=0, broadcast=0)
         report(folder, run, **trained(mode, int(length), dist.get_rank(), calls))
-    dist.destroy_process_group()
+    leave()
 
 
 def trained(mode: str, steps: int, rank: int, calls: dict[str, int]) -> dict[str, Any]:
