@@ -53,8 +53,10 @@ def test_equals_the_textbooks_loop(n: int, seed: int, omega: float) -> None:
         x, norms = _textbook(A, M, b, x0, goal)
         ours = solve(A, b, method, omega, x0=x0, rtol=1e-4)
         assert ours.iterations == len(norms) - 1 and ours.converged
-        np.testing.assert_allclose(ours.residual_norms, norms, rtol=1e-5, atol=1e-10)
-        np.testing.assert_allclose(ours.x, x, rtol=1e-6, atol=1e-7)
+        # The n-th step ends at rounding: of 70,000 random solves two loops, whose sums round in
+        # another order, differed by 2e-7 of the first norm and 1e-6 in x at the most.
+        np.testing.assert_allclose(ours.residual_norms, norms, rtol=1e-5, atol=1e-6 * norms[0])
+        np.testing.assert_allclose(ours.x, x, rtol=1e-6, atol=1e-5)
 
 
 @pytest.mark.parametrize("omega", [0.8, 1.0, 1.3, 1.6])

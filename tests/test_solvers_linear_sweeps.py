@@ -274,3 +274,12 @@ def test_interrupts_are_heard_and_change_nothing(monkeypatch: pytest.MonkeyPatch
         assert pieces.iterations == whole.iterations > 6
         np.testing.assert_array_equal(pieces.x, whole.x)
         np.testing.assert_array_equal(pieces.residual_norms, whole.residual_norms)
+
+
+def test_what_exists_in_compiled_code_alone_says_so_in_python() -> None:
+    from ritard.solvers.linear.kernels.intrinsics import get
+    from ritard.solvers.linear.kernels.primitives import span
+
+    for name, call in (("get", lambda: get(np.zeros(3), 0)), ("span", lambda: span(None))):
+        with pytest.raises(TypeError, match=f"{name}: called from Python"):
+            call()

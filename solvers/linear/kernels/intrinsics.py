@@ -13,6 +13,8 @@ that one source serves one solve and eight.
 from __future__ import annotations
 
 import operator
+from collections.abc import Callable
+from functools import wraps
 from typing import Any
 
 from llvmlite import ir
@@ -118,19 +120,35 @@ def total(typingctx, value):
     return types.float64(value), codegen
 
 
+def compiled_only(declared: Callable[..., Any]) -> Callable[..., Any]:
+    """A name that loops may use; numba's ``overload`` says what it does for which types.
+
+    Raises:
+        TypeError: at a call from Python, which has no answer.
+    """
+
+    @wraps(declared)
+    def refuse(*args: Any) -> Any:
+        raise TypeError(
+            f"{declared.__name__}: called from Python; it exists in compiled code alone"
+        )
+
+    return refuse
+
+
+@compiled_only
 def get(x, p) -> Any:
     """The number x[p], or of an (n, 8) array the Vector x[p]."""
-    raise NotImplementedError
 
 
+@compiled_only
 def put(x, p, value) -> Any:
     """Write what ``get`` reads."""
-    raise NotImplementedError
 
 
+@compiled_only
 def nought(x) -> Any:
     """Zero of the kind that ``get(x, p)`` gives."""
-    raise NotImplementedError
 
 
 @overload(get)

@@ -3,7 +3,7 @@
 
 ``over`` takes the entries right of the diagonal off a sum, ``under`` those left of it, both
 without the direct neighbours, whose coefficients are ``before`` and ``after``. The loops above are
-written once, in these terms.
+written once, in these terms; the answer of each layout is registered below.
 """
 
 from __future__ import annotations
@@ -13,55 +13,53 @@ from typing import Any
 from numba.core import types
 from numba.extending import overload
 
-from .intrinsics import fma, get, load
+from .intrinsics import compiled_only, fma, get, load
 from .layouts import Points, Rows
 
-ARGUMENTS = "the answer of each layout is registered below"
 
-
+@compiled_only
 def at(c, p) -> Any:
     """A coefficient at position p: a number holds everywhere, one row of eight for all lanes."""
-    raise NotImplementedError(ARGUMENTS)
 
 
+@compiled_only
 def at8(c, q) -> Any:
     """The coefficients of positions 8 q to 8 q + 7, a number or a Vector."""
-    raise NotImplementedError(ARGUMENTS)
 
 
+@compiled_only
 def span(A) -> Any:
     """Lines, positions from one line to the next, first position, positions in a line."""
-    raise NotImplementedError(ARGUMENTS)
 
 
+@compiled_only
 def before(A, p) -> Any:
     """The scaled coefficient of the position before p."""
-    raise NotImplementedError(ARGUMENTS)
 
 
+@compiled_only
 def after(A, p) -> Any:
     """The scaled coefficient of the position after p."""
-    raise NotImplementedError(ARGUMENTS)
 
 
+@compiled_only
 def over(A, p, x, acc) -> Any:
     """The sum acc - sum_{j > p + 1} a_pj x_j."""
-    raise NotImplementedError(ARGUMENTS)
 
 
+@compiled_only
 def under(A, p, x, acc) -> Any:
     """The sum acc - sum_{j < p - 1} a_pj x_j."""
-    raise NotImplementedError(ARGUMENTS)
 
 
+@compiled_only
 def over2(A, p, x, acc, y, bcc) -> Any:
     """``over`` of two vectors at once; the coefficients are read once."""
-    raise NotImplementedError(ARGUMENTS)
 
 
+@compiled_only
 def under2(A, p, x, acc, y, bcc) -> Any:
     """``under`` of two vectors at once; the coefficients are read once."""
-    raise NotImplementedError(ARGUMENTS)
 
 
 @overload(at)
