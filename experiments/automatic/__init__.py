@@ -1,0 +1,1 @@
+"""Automatic learning rates against their peers, at equal total steps."""

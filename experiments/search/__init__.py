@@ -1,0 +1,1 @@
+"""Search of solver schedules as an experiment: storage, workers, figures, evidence."""
