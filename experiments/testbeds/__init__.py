@@ -1,1 +1,40 @@
-"""Models to sample from: exact ones, and a small network trained by a script."""
+"""Models to sample from: exact ones, and a small network trained by a script.
+
+To add one: a file with a function that makes the :class:`Testbed`, and a row in the table below.
+"""
+
+from collections.abc import Callable, Mapping
+from difflib import get_close_matches
+from functools import cache
+
+from .digits import digits
+from .mixture import mixture
+from .testbed import Testbed
+
+__all__ = ["TESTBEDS", "Testbed", "get_testbed"]
+
+_MAKERS: Mapping[str, Callable[[], Testbed]] = {
+    "digits": digits,
+    "mixture": mixture,
+}
+TESTBEDS: tuple[str, ...] = tuple(_MAKERS)
+"""The names of all testbeds."""
+
+
+@cache
+def get_testbed(name: str) -> Testbed:
+    """The testbed of a name, made on first use and kept for the process.
+
+    Raises:
+        ValueError: there is no such testbed; the message lists those there are.
+        ImportError: scikit-learn is not installed.
+
+    Example:
+        >>> get_testbed("digits").shape
+        (64,)
+    """
+    if name not in _MAKERS:
+        close = get_close_matches(name, TESTBEDS, n=1)
+        hint = f"did you mean {close[0]!r}? " if close else ""
+        raise ValueError(f"testbed {name!r}: {hint}expected one of {', '.join(TESTBEDS)}")
+    return _MAKERS[name]()
