@@ -1,0 +1,1 @@
+"""The evidence of the solver search: metrics, protocol, study, tables and pictures."""

@@ -1,0 +1,208 @@
+"""The evidence of the solver search: its metrics against SciPy, its protocol, its resumption."""
+
+import math
+
+import numpy as np
+import pytest
+import scipy.linalg
+import scipy.stats
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from ritard.experiments.search.evidence import distributions as dist
+from ritard.experiments.search.evidence.bootstrap import geometric_ratio, rms_ratio
+from ritard.experiments.search.evidence.errors import Errors, distances
+from ritard.experiments.search.evidence.features import WIDTH, train_classifier
+
+
+def normal(*shape, seed=0, dtype=torch.float64):
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=dtype)
+
+
+# ---- errors --------------------------------------------------------------------------------
+
+
+def test_errors_against_numpy_and_scipy():
+    each = normal(501).abs() + 0.01
+    found = Errors.of(each, scale=2.0)
+    x = each.numpy()
+    assert found.geometric == pytest.approx(scipy.stats.gmean(x), rel=1e-12)
+    assert found.rmse == pytest.approx(np.sqrt(np.mean(x**2)), rel=1e-12)
+    assert found.median == pytest.approx(np.median(x), rel=1e-12)
+    assert found.q90 == pytest.approx(np.quantile(x, 0.9), rel=1e-12)
+    assert found.q99 == pytest.approx(np.quantile(x, 0.99), rel=1e-12)
+    assert found.flips == np.mean(x > 0.3)
+
+
+def test_distances_are_root_mean_squares_of_each_sample():
+    samples, reference = normal(7, 2, 3), normal(7, 2, 3, seed=1)
+    gap = (samples - reference).numpy().reshape(7, 6)
+    expected = np.linalg.norm(gap, axis=1) / math.sqrt(6)
+    np.testing.assert_allclose(distances(samples, reference), expected, rtol=1e-13)
+    with pytest.raises(ValueError, match=r"samples: shape \(7, 2, 3\)"):
+        distances(samples, reference[:, 0])
+
+
+def test_a_sample_without_error_leaves_the_geometric_mean_finite():
+    assert Errors.of(torch.zeros(3), 1.0).geometric > 0
+
+
+# ---- distances of distributions ------------------------------------------------------------
+
+
+def test_sliced_wasserstein_of_one_dimension_is_scipys_quantile_coupling():
+    x, y = normal(60, 1), 2 * normal(60, 1, seed=1) + 0.3
+    expected = np.sqrt(np.mean((np.sort(x[:, 0]) - np.sort(y[:, 0])) ** 2))
+    assert dist.sliced_wasserstein(x, y, directions=5) == pytest.approx(expected, rel=1e-12)
+
+
+def test_wasserstein_of_unequal_sizes_against_scipy():
+    # SciPy has the first power: at two-valued samples whose gaps are 0 or 1 both are equal.
+    x = torch.tensor([0.0] * 3 + [1.0] * 4, dtype=torch.float64)[:, None]
+    y = torch.tensor([0.0] * 9 + [1.0] * 2, dtype=torch.float64)[:, None]
+    first = scipy.stats.wasserstein_distance(x[:, 0], y[:, 0])
+    assert dist.sliced_wasserstein(x, y) ** 2 == pytest.approx(first, rel=1e-12)
+
+
+@given(st.integers(2, 9), st.integers(2, 9), st.integers(0, 99))
+@settings(max_examples=40, deadline=None)
+def test_unequal_sizes_are_samples_repeated_to_a_common_size(n, m, seed):
+    x, y = normal(n, 3, seed=seed), normal(m, 3, seed=seed + 100)
+    repeated = dist.sliced_wasserstein(x.repeat(m, 1), y.repeat(n, 1), directions=8)
+    assert dist.sliced_wasserstein(x, y, directions=8) == pytest.approx(repeated, rel=1e-9)
+
+
+def test_directions_average_to_the_distance_of_normals():
+    # A shift by v is |v . theta| in each direction, and E (v . theta)^2 = |v|^2 / d.
+    x, v = normal(50, 4), torch.tensor([3.0, 0.0, -1.0, 2.0], dtype=torch.float64)
+    found = dist.sliced_wasserstein(x, x + v, directions=20_000)
+    assert found == pytest.approx(math.sqrt(14 / 4), rel=0.01)
+
+
+def test_energy_distance_against_scipy():
+    x, y = normal(80, 1), normal(50, 1, seed=1) + 0.7
+    # SciPy's is the root of the biased form, whose pairs within count n^2.
+    within = [np.abs(np.subtract.outer(z, z)).sum() for z in (x[:, 0].numpy(), y[:, 0].numpy())]
+    biased = scipy.stats.energy_distance(x[:, 0], y[:, 0]) ** 2
+    change = within[0] / 80**2 - within[0] / (80 * 79) + within[1] / 50**2 - within[1] / (50 * 49)
+    assert dist.energy_distance(x, y) == pytest.approx(biased + change, rel=1e-10)
+
+
+def test_kernel_distance_is_the_sum_over_pairs():
+    x, y = normal(9, 3).numpy(), normal(7, 3, seed=1).numpy() + 0.5
+
+    def k(a, b):
+        return (a @ b / 3 + 1) ** 3
+
+    xx = np.mean([k(a, b) for i, a in enumerate(x) for j, b in enumerate(x) if i != j])
+    yy = np.mean([k(a, b) for i, a in enumerate(y) for j, b in enumerate(y) if i != j])
+    xy = np.mean([k(a, b) for a in x for b in y])
+    found = dist.kernel_distance(torch.tensor(x), torch.tensor(y))
+    assert found == pytest.approx(xx + yy - 2 * xy, rel=1e-10)
+
+
+@pytest.mark.parametrize("of", [dist.energy_distance, dist.kernel_distance])
+def test_the_unbiased_distances_average_to_zero(of):
+    found = [of(normal(40, 2, seed=2 * s), normal(40, 2, seed=2 * s + 1)) for s in range(200)]
+    assert abs(np.mean(found)) < 3.5 * np.std(found) / math.sqrt(200)
+    assert min(found) < 0
+
+
+def test_blocks_change_nothing(monkeypatch):
+    x, y = normal(30, 2), normal(23, 2, seed=1)
+    whole = dist.energy_distance(x, y), dist.kernel_distance(x, y)
+    monkeypatch.setattr(dist, "BLOCK", 7)
+    assert (dist.energy_distance(x, y), dist.kernel_distance(x, y)) == pytest.approx(whole)
+
+
+def test_frechet_distance_against_scipys_square_root():
+    x = normal(200, 5) @ normal(5, 5, seed=2)
+    y = normal(150, 5, seed=1) + 0.4
+    a, b = np.cov(x.numpy().T), np.cov(y.numpy().T)
+    root = scipy.linalg.sqrtm(a @ b).real
+    gap = x.mean(0).numpy() - y.mean(0).numpy()
+    expected = gap @ gap + np.trace(a + b - 2 * root)
+    assert dist.frechet_distance(x, y) == pytest.approx(expected, rel=1e-9)
+
+
+@pytest.mark.parametrize("of", [dist.frechet_distance, dist.sliced_wasserstein])
+def test_nothing_between_a_set_and_itself(of):
+    x = normal(100, 3)
+    assert of(x, x) == pytest.approx(0, abs=1e-7)
+
+
+def test_samples_of_other_shapes_are_refused():
+    with pytest.raises(ValueError, match="of one shape"):
+        dist.energy_distance(normal(5, 2), normal(5, 3))
+    with pytest.raises(ValueError, match="more than 8"):
+        dist.frechet_distance(normal(8, 8), normal(20, 8))
+
+
+# ---- features ------------------------------------------------------------------------------
+
+
+def test_classifier_learns_and_leaves_random_numbers_alone():
+    labels = torch.arange(300) % 3
+    data = normal(300, 2, 3) + 2 * labels[:, None, None]
+    torch.manual_seed(7)
+    before = torch.random.get_rng_state()
+    model = train_classifier(data, labels, steps=200)
+    assert torch.equal(torch.random.get_rng_state(), before)
+    assert float((model(data).argmax(1) == labels).float().mean()) > 0.95
+    assert model.features(data).shape == (300, WIDTH)
+    again = train_classifier(data, labels, steps=200)
+    assert torch.equal(again.features(data), model.features(data))
+
+
+# ---- bootstrap -----------------------------------------------------------------------------
+
+
+def errors_of_two():
+    theirs = (normal(300, seed=3) - 2).exp()
+    ours = theirs * (0.5 * normal(300, seed=4) - 0.1).exp()
+    return ours, theirs
+
+
+def test_geometric_ratio_against_scipys_bootstrap():
+    ours, theirs = errors_of_two()
+    found = geometric_ratio(ours, theirs, resamples=20_000)
+    gap = np.log(ours.numpy()) - np.log(theirs.numpy())
+    theory = scipy.stats.bootstrap(
+        (gap,), np.mean, n_resamples=20_000, method="percentile", random_state=1
+    ).confidence_interval
+    assert found.value == pytest.approx(np.exp(gap.mean()), rel=1e-12)
+    width = theory.high - theory.low
+    assert math.log(found.low) == pytest.approx(theory.low, abs=0.02 * width)
+    assert math.log(found.high) == pytest.approx(theory.high, abs=0.02 * width)
+
+
+def test_rms_ratio_against_scipys_paired_bootstrap():
+    ours, theirs = (x.numpy() for x in errors_of_two())
+
+    def ratio(a, b, axis=-1):
+        return np.sqrt((a**2).mean(axis) / (b**2).mean(axis))
+
+    theory = scipy.stats.bootstrap(
+        (ours, theirs), ratio, paired=True, n_resamples=20_000, method="percentile", random_state=1
+    ).confidence_interval
+    found = rms_ratio(torch.tensor(ours), torch.tensor(theirs), resamples=20_000)
+    assert found.value == pytest.approx(ratio(ours, theirs), rel=1e-12)
+    assert found.low == pytest.approx(theory.low, abs=0.02 * (theory.high - theory.low))
+    assert found.high == pytest.approx(theory.high, abs=0.02 * (theory.high - theory.low))
+
+
+def test_seeds_are_averaged_and_their_order_does_not_matter():
+    ours, theirs = errors_of_two()
+    both = torch.stack([ours, 4 * ours])
+    one, two = geometric_ratio(ours, theirs), geometric_ratio(both, theirs)
+    assert two.value == pytest.approx(2 * one.value) and two.low == pytest.approx(2 * one.low)
+    assert rms_ratio(both, theirs) == rms_ratio(both.flip(0), theirs)
+
+
+def test_verdicts():
+    ours, theirs = errors_of_two()
+    assert geometric_ratio(ours / 2, theirs).verdict == "better"
+    assert geometric_ratio(2 * ours, theirs).verdict == "worse"
+    assert geometric_ratio(theirs.roll(1), theirs).verdict == "no difference seen"
+    with pytest.raises(ValueError, match="ours: shape"):
+        geometric_ratio(ours[:5], theirs)
