@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from copy import copy
 
 import torch
 from torch import Tensor
@@ -110,6 +111,19 @@ class Execution:
         self._foreign.add(target)
         if x is not None:
             self.x = self._states[target] = x.to(self.x.dtype)
+
+    def fork(self, table: CoefficientTable | None = None) -> Execution:
+        """Another run from here on; this one stays as it is.
+
+        Args:
+            table: For the run from here, with rows of the same places; the same if None.
+        """
+        other = copy(self)
+        other.table = self.table if table is None else table
+        other._states, other._outputs = dict(self._states), dict(self._outputs)
+        self._foreign |= self._states.keys()
+        other._foreign = set(self._foreign)
+        return other
 
     def _run(self, row: Row) -> None:
         index, self.row = self.row, self.row + 1
