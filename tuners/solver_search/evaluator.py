@@ -1,0 +1,284 @@
+"""The true evaluation of a sampler: run it from the common noises, and judge the samples."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TypeVar
+
+import torch
+from torch import Tensor
+from torch.utils.checkpoint import checkpoint
+
+from ...schedules._checks import number, whole
+from ...solvers.diffusion import CoefficientTable, Model, SolverSchedule, lower, sample
+from ...solvers.diffusion import reference as solve
+from ...solvers.diffusion._scalar import as_float
+from ...solvers.diffusion.saved import Sampler
+from .cost import Cost
+from .objectives import GeometricMean, Objective, root_mean_squares
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Reject:
+    """When to stop evaluating a hopeless candidate.
+
+    Args:
+        first: So many noises are run first.
+        factor: Where their score is above ``factor`` times the best known, they are all.
+    """
+
+    first: int = 64
+    factor: float = 2.0
+
+    def __post_init__(self) -> None:
+        """Check the settings."""
+        whole("first", self.first, low=1)
+        number("factor", self.factor, low=1)
+
+
+class Evaluator:
+    """Scores samplers on one set of noises, and keeps count of what that costs.
+
+    Args:
+        model: The model.
+        eps: Standard normal noises, shape (count, ...); a run starts from sigma(t_start) eps.
+            Half precision is what the network then sees; states are kept in float32.
+        objective: What samples are judged by.
+        reference: The exact solutions at ``t_end``, shape of ``eps``; computed when they are first
+            needed where they are not given.
+        t_start: Where runs start; the noise schedule's ``t_max`` where it is not given.
+        t_end: Where they end; its ``t_min``.
+        batch: Most samples in one network call; all at once where it is not given.
+        reject: When to reject early; None never does. It takes effect where a call says what the
+            best is, and the objective compares sample by sample with a reference.
+        tol: Accuracy of a computed reference; 1e-8 in float64, 1e-3 otherwise.
+
+    Raises:
+        ValueError: noises or a reference of another shape, or settings out of range.
+
+    Example:
+        >>> from ritard.solvers.diffusion import VPLinear, GaussianMixture, dpmpp_2m, grids
+        >>> noise = VPLinear()
+        >>> data = GaussianMixture(torch.tensor([[1.0, 0.0], [-1.0, 0.0]]), 0.2)
+        >>> evaluator = Evaluator(data.model(noise), torch.randn(16, 2, dtype=torch.float64))
+        >>> score = evaluator(dpmpp_2m(noise, grids.uniform_lambda(noise, 6)))
+        >>> evaluator.cost.evaluations, evaluator.cost.calls
+        (1, 6)
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        eps: Tensor,
+        objective: Objective | None = None,
+        reference: Tensor | None = None,
+        t_start: float | None = None,
+        t_end: float | None = None,
+        batch: int | None = None,
+        reject: Reject | None = Reject(),
+        tol: float | None = None,
+    ) -> None:
+        if not isinstance(model, Model):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise TypeError(f"model={type(model).__name__}: expected a Model")
+        if not eps.is_floating_point() or eps.ndim < 2 or not len(eps):
+            raise ValueError(f"eps: {tuple(eps.shape)} {eps.dtype}: expected floats, (count, ...)")
+        if reference is not None and reference.shape != eps.shape:
+            raise ValueError(f"reference: shape {tuple(reference.shape)}, eps {tuple(eps.shape)}")
+        self.eps = eps
+        self.objective: Objective = GeometricMean() if objective is None else objective
+        self.batch = None if batch is None else whole("batch", batch, low=1)
+        self.reject = reject if self.objective.needs_reference else None
+        self._t_end = model.noise.t_min if t_end is None else t_end
+        self.start = model.noise.node(model.noise.t_max if t_start is None else t_start)
+        self.end = model.noise.node(self._t_end)
+        half = eps.dtype not in (torch.float32, torch.float64)
+        self._dtype = torch.float32 if half else eps.dtype
+        self._network = _Network(model.network, eps.dtype)
+        self.model = replace(model, network=self._network)
+        self.tol = (1e-8 if self._dtype == torch.float64 else 1e-3) if tol is None else tol
+        self._given = None if reference is None else reference.to(self._dtype)
+        self._evaluations = self._rejected = 0
+        self._seconds = 0.0
+        self.reference_cost = Cost()
+
+    # ---- scores --------------------------------------------------------------------------
+
+    @torch.no_grad()
+    def __call__(self, sampler: Sampler, best: float = math.inf) -> float:
+        """The score; infinite where a run diverges.
+
+        Args:
+            sampler: What to run.
+            best: The best score known: a candidate far above it is rejected early, and what is
+                returned is its score on the first block of noises.
+
+        Raises:
+            ValueError: a sampler for another noise schedule, or that starts or ends elsewhere.
+        """
+        return self._counted(lambda: self._score(self._table(sampler), best))
+
+    @torch.no_grad()
+    def samples(self, sampler: Sampler) -> Tensor:
+        """Where the sampler takes the noises, shape of ``eps``; an evaluation like any other.
+
+        Raises:
+            FloatingPointError: the run diverges.
+        """
+        table = self._table(sampler)
+        return self._counted(lambda: self._run(self.model, table, 0, len(self.eps)))
+
+    @torch.no_grad()
+    def per_sample(self, sampler: Sampler) -> Tensor:
+        """Root mean square error of each sample, shape (count,), infinite if a run diverges."""
+        exact = self.reference
+        try:
+            return root_mean_squares(self.samples(sampler), exact).nan_to_num(nan=math.inf)
+        except FloatingPointError:
+            return torch.full_like(exact.flatten(1)[:, 0], math.inf)
+
+    def loss(self, table: CoefficientTable) -> Tensor:
+        """The score as a tensor, to be differentiated with respect to the table's numbers.
+
+        Counted as an evaluation. With ``batch``, network calls are run again when the gradient is
+        taken, so that memory stays that of one call. Use ``torch.autograd.grad`` with your own
+        parameters: ``backward`` would also fill the gradients of the network's.
+
+        Raises:
+            FloatingPointError: the run diverges.
+        """
+        exact = self._exact(0, len(self.eps))
+        with torch.enable_grad():
+            model = self.model
+            if self.batch is not None:
+                model = replace(model, network=_recomputed(self._network))
+            table = self._table(table)
+            return self._counted(
+                lambda: self.objective(self._run(model, table, 0, len(self.eps)), exact)
+            )
+
+    @contextmanager
+    def charged(self, nfe: int) -> Iterator[None]:
+        """Count what goes through ``model`` inside, on any part of the noises, as evaluations.
+
+        Samples through the network per ``nfe`` and noise, rounded up; and the time it takes.
+        """
+        before, began = self._network.forwards, time.perf_counter()
+        try:
+            yield
+        finally:
+            self._seconds += time.perf_counter() - began
+            share = (self._network.forwards - before) / (nfe * len(self.eps))
+            self._evaluations += math.ceil(share)
+
+    @cached_property
+    def reference(self) -> Tensor:
+        """The exact solutions, shape of ``eps``; computed once, its cost in ``reference_cost``."""
+        if self._given is not None:
+            return self._given
+        before, began = self._network.snapshot(), time.perf_counter()
+        parts = [
+            solve(self.model, self._x(low, high), as_float(self.start.t), self._t_end, self.tol)
+            for low, high in self._blocks(0, len(self.eps))
+        ]
+        calls, forwards = (a - b for a, b in zip(self._network.snapshot(), before, strict=True))
+        self._network.calls, self._network.forwards = before
+        self.reference_cost = Cost(0, calls, time.perf_counter() - began, forwards)
+        return torch.cat(parts)
+
+    @property
+    def cost(self) -> Cost:
+        """What the evaluations have cost so far; the reference's cost is apart."""
+        calls, forwards = self._network.snapshot()
+        return Cost(self._evaluations, calls, self._seconds, forwards, self._rejected)
+
+    # ---- inside --------------------------------------------------------------------------
+
+    def _score(self, table: CoefficientTable, best: float) -> float:
+        first, count = 0, len(self.eps)
+        parts: list[Tensor] = []
+        try:
+            if self.reject is not None and self.reject.first < count:
+                first = self.reject.first
+                parts.append(self._run(self.model, table, 0, first))
+                if math.isfinite(best):
+                    score = self._judge(parts[0], 0, first)
+                    if score > self.reject.factor * best:
+                        self._rejected += 1
+                        return score
+            parts.append(self._run(self.model, table, first, count))
+        except FloatingPointError:
+            return math.inf
+        return self._judge(torch.cat(parts), 0, count)
+
+    def _judge(self, samples: Tensor, low: int, high: int) -> float:
+        score = float(self.objective(samples, self._exact(low, high)))
+        return math.inf if math.isnan(score) else score
+
+    def _exact(self, low: int, high: int) -> Tensor | None:
+        return self.reference[low:high] if self.objective.needs_reference else None
+
+    def _run(self, model: Model, table: CoefficientTable, low: int, high: int) -> Tensor:
+        return torch.cat([sample(model, self._x(*b), table) for b in self._blocks(low, high)])
+
+    def _x(self, low: int, high: int) -> Tensor:
+        return self.eps[low:high].to(self._dtype) * as_float(self.start.sigma)
+
+    def _blocks(self, low: int, high: int) -> list[tuple[int, int]]:
+        size = self.batch or high - low
+        return [(i, min(i + size, high)) for i in range(low, high, size)]
+
+    def _counted(self, run: Callable[[], T]) -> T:
+        if self.objective.needs_reference:
+            _ = self.reference  # its time is not the evaluation's
+        began = time.perf_counter()
+        self._evaluations += 1
+        try:
+            return run()
+        finally:
+            self._seconds += time.perf_counter() - began
+
+    def _table(self, sampler: Sampler) -> CoefficientTable:
+        """Lowered, from t_start, and to t_end where samples are compared with the solution."""
+        table = lower(sampler) if isinstance(sampler, SolverSchedule) else sampler
+        places = [("starts", table.nodes[0], self.start)]
+        if self.objective.needs_reference:
+            places.append(("ends", table.nodes[table.rows[-1].target], self.end))
+        for word, node, expected in places:
+            if not math.isclose(as_float(node.t), as_float(expected.t), rel_tol=1e-9, abs_tol=1e-9):
+                raise ValueError(
+                    f"sampler: {word} at t={as_float(node.t):g}, but the evaluator is for "
+                    f"t={as_float(expected.t):g}"
+                )
+        return table
+
+
+class _Network:
+    """The network, counted; half precision where the noises are."""
+
+    def __init__(self, network: Callable[[Tensor, Tensor], Tensor], dtype: torch.dtype) -> None:
+        self.network, self.dtype = network, dtype
+        self.calls = self.forwards = 0
+
+    def __call__(self, x: Tensor, t: Tensor) -> Tensor:
+        self.calls += 1
+        self.forwards += len(x)
+        return self.network(x.to(self.dtype), t)
+
+    def snapshot(self) -> tuple[int, int]:
+        return self.calls, self.forwards
+
+
+def _recomputed(network: _Network) -> Callable[[Tensor, Tensor], Tensor]:
+    def call(x: Tensor, t: Tensor) -> Tensor:
+        found = checkpoint(network, x, t, use_reentrant=False)
+        assert isinstance(found, Tensor)
+        return found
+
+    return call
