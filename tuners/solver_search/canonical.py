@@ -32,11 +32,11 @@ def key(sampler: Sampler) -> str:
     """A short text, equal for equal samplers of one noise schedule; records take no part."""
     if isinstance(sampler, SolverSchedule):
         schedule = canonical(sampler)
-        content = [list(schedule.times), [astuple(step) for step in schedule.steps], schedule.first]
+        steps = [astuple(step) for step in schedule.steps]
+        content: list[object] = [schedule.times, steps, schedule.first]
     else:
         table = sampler.detach()
-        content = [[list(node) for node in table.nodes], [list(row) for row in table.rows]]
-        content.append(table.first)
+        content = [table.nodes, table.rows, table.first]
     return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:32]
 
 

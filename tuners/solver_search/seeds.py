@@ -33,10 +33,10 @@ def vp_time(
     The same samplers, in x / alpha, as DDIM's grids (power 1 and 2) on a VP model.
     """
     first, last = _ends(noise, start, end)
-    roots = [
+    high, low = (
         float(VPLinear().time_at(float(noise.lambda_at(t)))) ** (1 / power) for t in (first, last)
-    ]
-    inner = np.linspace(*roots, steps + 1)[1:-1] ** power
+    )
+    inner = np.linspace(high, low, steps + 1)[1:-1] ** power
     lambdas = [float(VPLinear().lambda_at(float(t))) for t in inner]
     return (first, *(float(noise.time_at(lam)) for lam in lambdas), last)
 
