@@ -8,14 +8,20 @@ from difflib import get_close_matches
 from functools import cache
 
 from .digits import digits
+from .fashion_pca import fashion_pca
 from .mixture import mixture
+from .mixture_image import mixture_image
 from .testbed import Testbed
+from .unet import unet
 
 __all__ = ["TESTBEDS", "Testbed", "get_testbed"]
 
 _MAKERS: Mapping[str, Callable[[], Testbed]] = {
     "digits": digits,
     "mixture": mixture,
+    "mixture-image": mixture_image,
+    "fashion-pca": fashion_pca,
+    "unet": unet,
 }
 TESTBEDS: tuple[str, ...] = tuple(_MAKERS)
 """The names of all testbeds."""
@@ -27,7 +33,8 @@ def get_testbed(name: str) -> Testbed:
 
     Raises:
         ValueError: there is no such testbed; the message lists those there are.
-        ImportError: scikit-learn is not installed.
+        ImportError: a package that it needs is not installed; the message has the line to run.
+        FileNotFoundError, OSError: its data or trained weights are not there.
 
     Example:
         >>> get_testbed("digits").shape

@@ -19,4 +19,12 @@ def digits() -> Testbed:
     x = torch.from_numpy(pixels / 8 - 1)
     kept, held = (torch.from_numpy(rows) for rows in hold_out(labels, _HELD_OUT))
     model = EmpiricalDenoiser(x[kept], _BANDWIDTH).model(EDM(t_max=20, t_min=0.01))
-    return Testbed.of("digits", model, x[kept], x[held], image=(8, 8))
+    return Testbed.of(
+        "digits",
+        model,
+        x[kept],
+        x[held],
+        image=(8, 8),
+        reference_tol=1e-4,
+        labels=torch.from_numpy(labels)[kept],
+    )

@@ -25,7 +25,9 @@ class Testbed:
         t_start: Where sampling starts.
         t_end: Where it ends.
         image: Rows and columns, where a sample is a grey image with values in [-1, 1].
-        reference_tol: What ``solvers.diffusion.reference`` can be asked for on this model.
+        reference_tol: Tolerance for ``solvers.diffusion.reference`` at which the error that is
+            left is far below that of any sampler of few evaluations.
+        labels: Classes of ``data``, int64 of shape (n,), where it has any.
     """
 
     __test__ = False  # the name is not that of a test class
@@ -41,6 +43,7 @@ class Testbed:
     t_end: float
     image: tuple[int, int] | None = None
     reference_tol: float = 1e-8
+    labels: Tensor | None = None
 
     @classmethod
     def of(
@@ -51,12 +54,23 @@ class Testbed:
         held_out: Tensor,
         image: tuple[int, int] | None = None,
         reference_tol: float = 1e-8,
+        labels: Tensor | None = None,
     ) -> Testbed:
         """From the model and its data: what follows from them is filled in."""
-        noise, shape = model.noise, tuple(data.shape[1:])
-        scale, ends = spread(data), (noise.t_max, noise.t_min)
+        noise = model.noise
         return cls(
-            name, model, shape, data.dtype, data, held_out, scale, *ends, image, reference_tol
+            name=name,
+            model=model,
+            shape=tuple(data.shape[1:]),
+            dtype=data.dtype,
+            data=data,
+            held_out=held_out,
+            scale=spread(data),
+            t_start=noise.t_max,
+            t_end=noise.t_min,
+            image=image,
+            reference_tol=reference_tol,
+            labels=labels,
         )
 
 

@@ -12,6 +12,8 @@ from .lower import lower
 from .model import Model
 from .presets import unipc
 
+_FIRST = 64
+
 
 def reference(
     model: Model,
@@ -23,7 +25,7 @@ def reference(
 ) -> Tensor:
     """The ODE's solution at ``end`` from ``x`` at ``start``, to a stated accuracy.
 
-    UniPC-3 with equal steps in lambda, their number doubled from 256 until two successive
+    UniPC-3 with equal steps in lambda, their number doubled from 64 until two successive
     solutions agree; the finer one is returned. Its error is then well below ``tol``, for halving
     the steps of a method of order 4 divides it by about 16.
 
@@ -39,8 +41,8 @@ def reference(
         RuntimeError: no agreement within ``max_steps``; the message tells what was reached.
     """
     number("tol", tol, low=0, open_low=True)
-    whole("max_steps", max_steps, low=512)
-    before, steps, gap = _solve(model, x, start, end, 256), 512, float("inf")
+    whole("max_steps", max_steps, low=2 * _FIRST)
+    before, steps, gap = _solve(model, x, start, end, _FIRST), 2 * _FIRST, float("inf")
     while steps <= max_steps:
         after = _solve(model, x, start, end, steps)
         gap = float((after - before).abs().max() / after.abs().max())
