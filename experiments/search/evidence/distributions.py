@@ -108,8 +108,8 @@ def _pair_sum(x: Tensor, y: Tensor, of: Callable[[Tensor, Tensor], Tensor]) -> f
 
 
 def _distance(x: Tensor, y: Tensor) -> Tensor:
-    # Not by products of rows: of a row and itself they leave the root of rounding, not zero.
-    return torch.cdist(x, y, compute_mode="donot_use_mm_for_euclid_dist")
+    # By products of rows: in float64 a row is then 1e-7 from itself, not 0, of n among n^2 pairs.
+    return torch.cdist(x, y, compute_mode="use_mm_for_euclid_dist")
 
 
 def _cubic(x: Tensor, y: Tensor) -> Tensor:
