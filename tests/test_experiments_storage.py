@@ -14,12 +14,14 @@ import pytest
 from ritard.experiments.__main__ import run
 from ritard.experiments.compare import Grid, Outcome, make_report
 from ritard.experiments.compare.files import to_json
-from ritard.experiments.compare.lease import Heartbeat, Observer, is_gone, worker_name
-from ritard.experiments.compare.ledger import DIED, INTERRUPTED, TRIES, Ledger
 from ritard.experiments.compare.plan import make_plan
-from ritard.experiments.compare.stop import Stop
-from ritard.experiments.compare.storage import STUDY, check_storage, open_study
-from ritard.experiments.compare.worker import look, work
+from ritard.experiments.compare.worker import STUDY, look, outcomes_of
+from ritard.experiments.trials.lease import Heartbeat, Observer, is_gone, worker_name
+from ritard.experiments.trials.ledger import DIED, INTERRUPTED, TRIES, Ledger
+from ritard.experiments.trials.stop import Stop
+from ritard.experiments.trials.storage import check_storage
+from ritard.experiments.trials.storage import open_study as open_named
+from ritard.experiments.trials.worker import work
 from ritard.schedules import REX, Linear
 
 GRID = Grid((Linear(), REX()), budgets=(5,), seeds=2)
@@ -34,9 +36,13 @@ def fake(run):
     )
 
 
+def open_study(url):
+    return open_named(url, STUDY)
+
+
 def drain(grid, ledger, execute=fake):
     """Work to the end; the last status."""
-    *_, last = work(grid, ledger, execute, Stop())
+    *_, last = work(lambda: look(grid, ledger), ledger, execute, Stop())
     return last
 
 
@@ -128,7 +134,7 @@ def test_an_interrupted_run_is_open_again_and_no_crash(url):
     run = make_plan(GRID, {}).left[0]
     for _ in range(TRIES + 1):
         ledger.release(ledger.claim(run), INTERRUPTED)
-    assert run.key not in ledger.read().outcomes
+    assert run.key not in outcomes_of(ledger.read())
     assert ledger.claim(run) is not None
 
 
@@ -139,7 +145,7 @@ def test_a_result_that_comes_after_the_lease_was_lost_is_passed_over(url):
     ledger.release(late, DIED)
     ledger.finish(ledger.claim(run), Outcome(1.0, 1.0, 0.1))
     slow.finish(late, Outcome(2.0, 2.0, 0.1))
-    assert slow.read().outcomes[run.key].val == 1.0
+    assert outcomes_of(slow.read())[run.key].val == 1.0
 
 
 # ---- leases ------------------------------------------------------------------------------
@@ -153,7 +159,7 @@ def test_a_count_that_stands_still_is_a_dead_workers():
 
 
 def test_a_process_that_ended_here_is_told_at_once():
-    code = "from ritard.experiments.compare.lease import worker_name as w; print(w())"
+    code = "from ritard.experiments.trials.lease import worker_name as w; print(w())"
     name = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout
     assert is_gone(name.strip())
     assert not is_gone(worker_name())

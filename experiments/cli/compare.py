@@ -86,8 +86,8 @@ def _folder(grid: Grid) -> Path:
 
 def _check(grid: Grid, reference: str, url: str | None) -> None:
     """What can only be told by looking: the reference, the storage and the data."""
-    from ..compare.storage import check_storage
     from ..tasks import get_task
+    from ..trials.storage import check_storage
 
     if reference and read.controls(reference)[0] not in grid.schedules:
         raise ValueError(
@@ -102,7 +102,7 @@ def _check(grid: Grid, reference: str, url: str | None) -> None:
 
 def _run(grid: Grid, url: str, workers: Workers, folder: Path, reference: str, json: bool) -> None:
     from ..compare import WorkersDied, draw_all, make_report, run_grid, to_json, write_files
-    from ..compare.storage import hidden
+    from ..trials.storage import hidden
 
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -10,12 +10,13 @@ read once a run, after its last update, and chooses nothing.
 """
 
 from ..rules import Online, Rule
+from ..trials.pool import Workers, WorkersDied
 from .figures import draw_all, save_schedules
 from .files import to_json, write_files
 from .grid import Cell, Grid, Run, Setting
 from .outcome import Outcome
 from .report import Report, Score, make_report
-from .runner import Workers, WorkersDied, run_grid
+from .runner import run_grid
 from .tables import render
 
 __all__ = [

@@ -6,12 +6,13 @@ from dataclasses import dataclass
 
 from ...schedules import Constant
 from ..tasks import get_task
+from ..trials.ledger import Ledger
+from ..trials.pool import Workers
+from ..trials.storage import find_study
 from .grid import Cell, Grid, Run, Setting
-from .ledger import Ledger
 from .plan import make_plan
 from .rates import Rate
-from .runner import Workers
-from .storage import find_study
+from .worker import STUDY, outcomes_of
 
 TIMED_UPDATES = 40
 
@@ -55,8 +56,8 @@ def estimate(grid: Grid, url: str | None, workers: Workers) -> Estimate:
         url: The storage; None where there is none yet.
         workers: Who would do the runs.
     """
-    study = find_study(url) if url else None
-    plan = make_plan(grid, Ledger(study).read().outcomes if study else {})
+    study = find_study(url, STUDY) if url else None
+    plan = make_plan(grid, outcomes_of(Ledger(study).read()) if study else {})
     with workers.torch_threads():
         costs = {setting: measure(setting, workers.accelerator) for setting in grid.settings}
     seconds = sum(costs[run.cell.setting].seconds(run.updates) for run in plan.left)

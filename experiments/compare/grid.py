@@ -56,10 +56,22 @@ class Run:
     rate: Rate
     seed: int
 
-    @cached_property
+    @property
     def key(self) -> str:
         """What all workers call this run; equal keys are the same work."""
         return f"{PROTOCOL}|{self.cell.text}|{self.rate}|{self.seed}"
+
+    @property
+    def details(self) -> dict[str, Any]:
+        """The key's parts, for those who look at the study with Optuna's own tools."""
+        return {
+            "task": self.cell.setting.task,
+            "optimizer": self.cell.setting.optimizer,
+            "schedule": str(self.cell.schedule),
+            "budget": percent(self.cell.budget),
+            "lr": self.rate.value,
+            "seed": self.seed,
+        }
 
     @property
     def updates(self) -> int:

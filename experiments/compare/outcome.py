@@ -35,6 +35,11 @@ class Outcome:
     curve: Curve = ()
     failed: str = ""
 
+    @property
+    def value(self) -> float:
+        """What Optuna's charts show."""
+        return self.val
+
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values, None where a metric is not finite; :meth:`from_dict` reads them."""
         plain = asdict(self)

@@ -1,9 +1,9 @@
-"""The ledger: claims and results of runs, in an Optuna study that many workers share.
+"""The ledger: claims and results of jobs, in an Optuna study that many workers share.
 
 A claim needs no lock. A worker adds its trial in one transaction, RUNNING and already bearing
-its run's key, and then reads all trials: if a lower number holds the same key, finished or
+its job's key, and then reads all trials: if a lower number holds the same key, finished or
 alive, the worker withdraws. Numbers are given out in order by the storage, so of any workers that
-claim one run at once exactly the lowest keeps it.
+claim one job at once exactly the lowest keeps it.
 """
 
 from __future__ import annotations
@@ -13,27 +13,66 @@ from collections import Counter
 from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple, Protocol
 
 from optuna.exceptions import UpdateFinishedTrialError
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
-from .grid import Run, percent
 from .lease import Heartbeat, Observer, worker_name
-from .outcome import Outcome
 from .storage import Study
 
 TRIES = 3
-"""A run that has crashed so often is reported as failed until the command is started again."""
+"""A job that has crashed so often is reported as failed until the command is started again."""
 
 INTERRUPTED, DUPLICATE, DIED = "interrupted", "duplicate", "its worker died"
 
 
+class Job(Protocol):
+    """Work that one worker does at a time."""
+
+    @property
+    def key(self) -> str:
+        """What all workers call this job; equal keys are the same work."""
+        ...
+
+    @property
+    def details(self) -> dict[str, Any]:
+        """Its parts, as plain values, for those who look at the study with Optuna's own tools."""
+        ...
+
+
+class Result(Protocol):
+    """What a job gave."""
+
+    @property
+    def value(self) -> float:
+        """The number that Optuna's charts show; lower is better, and inf is the worst."""
+        ...
+
+    def to_dict(self) -> dict[str, Any]:
+        """All of it, as plain JSON values."""
+        ...
+
+
+class Failure(NamedTuple):
+    """Why a job could not be done at its last try, and the job's details."""
+
+    reason: str
+    details: dict[str, Any]
+
+
 @dataclass(frozen=True)
 class Board:
-    """What the ledger says now: finished runs, and the keys of those that a live worker holds."""
+    """What the ledger says now, by the keys of jobs.
 
-    outcomes: dict[str, Outcome]
+    Attributes:
+        results: What finished jobs gave, as :meth:`Result.to_dict` wrote it.
+        failures: Jobs that crashed too often.
+        running: Jobs that a live worker holds.
+    """
+
+    results: dict[str, dict[str, Any]]
+    failures: dict[str, Failure]
     running: frozenset[str]
 
 
@@ -43,7 +82,7 @@ class Ledger:
     Args:
         study: Where the trials are.
         since: Number of the first trial whose crashes count; by default those from now on, so
-            that a command started again gives every run new tries.
+            that a command started again gives every job new tries.
         observer: Tells dead workers.
     """
 
@@ -57,35 +96,32 @@ class Ledger:
 
     def read(self) -> Board:
         """Read all trials; those of dead workers are opened again."""
-        trials = self._trials()
         crashes = Counter[str]()
-        reasons = dict[str, tuple[str, float]]()
-        outcomes = dict[str, Outcome]()
+        last = dict[str, Failure]()
+        results = dict[str, dict[str, Any]]()
         running = set[str]()
-        for trial in trials:
+        for trial in self._trials():
             key, attrs = trial.user_attrs["key"], trial.user_attrs
             if trial.state == TrialState.COMPLETE and "result" in attrs:
-                outcomes.setdefault(key, Outcome.from_dict(attrs["result"]))
+                results.setdefault(key, attrs["result"])
             elif trial.state == TrialState.RUNNING and self._lives(trial):
                 running.add(key)
             elif trial.state != TrialState.COMPLETE and trial.number >= self.since:
                 reason = attrs.get("failed", DIED)
                 if reason not in (INTERRUPTED, DUPLICATE):
                     crashes[key] += 1
-                    reasons[key] = reason, attrs["lr"]
-        for key, count in crashes.items():
-            if count >= TRIES:
-                outcomes.setdefault(key, Outcome.failure(*reasons[key]))
-        return Board(outcomes, frozenset(running))
+                    last[key] = Failure(reason, attrs)
+        failures = {k: last[k] for k, n in crashes.items() if n >= TRIES and k not in results}
+        return Board(results, failures, frozenset(running))
 
-    def claim(self, run: Run) -> int | None:
-        """Take a run: the id of its trial, or None where another worker has it."""
-        attrs = _attributes(run) | {"worker": self._worker, "beat": 0}
+    def claim(self, job: Job) -> int | None:
+        """Take a job: the id of its trial, or None where another worker has it."""
+        attrs = {"key": job.key, **job.details, "worker": self._worker, "beat": 0}
         trial = create_trial(state=TrialState.RUNNING, user_attrs=attrs)
         mine = self._storage.create_new_trial(self._study, template_trial=trial)
         number = self._storage.get_trial_number_from_id(mine)
         for other in self._trials():
-            if other.number < number and other.user_attrs["key"] == run.key and self._holds(other):
+            if other.number < number and other.user_attrs["key"] == job.key and self._holds(other):
                 self.release(mine, DUPLICATE)
                 return None
         return mine
@@ -96,16 +132,16 @@ class Ledger:
         with Heartbeat(lambda n: self._storage.set_trial_user_attr(trial, "beat", n)):
             yield
 
-    def finish(self, trial: int, outcome: Outcome) -> None:
-        """Record what a run gave; passed over where the lease was lost and others redo the run."""
-        # An infinite value keeps the diverged runs on Optuna's own charts, as the worst.
+    def finish(self, trial: int, result: Result) -> None:
+        """Record what a job gave; passed over where the lease was lost and others redo the job."""
+        # An infinite value keeps what diverged on Optuna's own charts, as the worst.
         with suppress(UpdateFinishedTrialError):
-            self._storage.set_trial_user_attr(trial, "result", outcome.to_dict())
-            value = outcome.val if math.isfinite(outcome.val) else math.inf
+            self._storage.set_trial_user_attr(trial, "result", result.to_dict())
+            value = result.value if math.isfinite(result.value) else math.inf
             self._storage.set_trial_state_values(trial, TrialState.COMPLETE, [value])
 
     def release(self, trial: int, reason: str) -> None:
-        """Give a run up: it is open again, and counts as a crash unless interrupted."""
+        """Give a job up: it is open again, and counts as a crash unless interrupted."""
         with suppress(UpdateFinishedTrialError):
             self._storage.set_trial_user_attr(trial, "failed", reason)
             self._storage.set_trial_state_values(trial, TrialState.FAIL)
@@ -115,7 +151,7 @@ class Ledger:
         return [trial for trial in found if "key" in trial.user_attrs]
 
     def _holds(self, trial: FrozenTrial) -> bool:
-        """Whether a trial keeps others from its run."""
+        """Whether a trial keeps others from its job."""
         if trial.state == TrialState.COMPLETE:
             return "result" in trial.user_attrs
         return trial.state == TrialState.RUNNING and self._lives(trial)
@@ -128,16 +164,3 @@ class Ledger:
         found = self._storage.get_trial_id_from_study_id_trial_number(self._study, number)
         self.release(found, DIED)
         return False
-
-
-def _attributes(run: Run) -> dict[str, Any]:
-    """The key, and its parts for those who look at the study with Optuna's own tools."""
-    return {
-        "key": run.key,
-        "task": run.cell.setting.task,
-        "optimizer": run.cell.setting.optimizer,
-        "schedule": str(run.cell.schedule),
-        "budget": percent(run.cell.budget),
-        "lr": run.rate.value,
-        "seed": run.seed,
-    }

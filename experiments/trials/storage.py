@@ -1,4 +1,4 @@
-"""Opening the storage of a comparison: any that Optuna knows, checked before it is touched."""
+"""Opening the storage of shared work: any that Optuna knows, checked before it is touched."""
 
 from __future__ import annotations
 
@@ -18,11 +18,8 @@ from optuna.storages.journal import JournalFileBackend
 from optuna.study import StudyDirection
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
-STUDY = "ritard-compare"
-"""The one study that holds the trials of all comparisons in a storage."""
-
 FORMAT = 1
-"""Version of what is kept in the study, under its user attribute "ritard"."""
+"""Version of what is kept in a study, under its user attribute "ritard"."""
 
 JOURNAL = "journal:"
 
@@ -34,12 +31,13 @@ class Study(NamedTuple):
     id: int
 
 
-def open_study(url: str) -> Study:
-    """Open the storage at ``url`` and its study, making them where they are missing.
+def open_study(url: str, name: str) -> Study:
+    """Open the storage at ``url`` and a study in it, making them where they are missing.
 
     Args:
         url: An SQLAlchemy URL ("sqlite:///runs.db", "postgresql+psycopg://user@host/base"), or
             "journal:PATH" for Optuna's journal file.
+        name: Of the study, which holds all trials of one command, as "ritard-compare".
 
     Raises:
         ValueError: the storage cannot be reached, is no Optuna database, or its study is
@@ -48,7 +46,7 @@ def open_study(url: str) -> Study:
     check_storage(url)
     try:
         storage = _open(url)
-        study = Study(storage, _study_id(storage))
+        study = Study(storage, _study_id(storage, name))
         marks = storage.get_study_user_attrs(study.id)
         trials = storage.get_n_trials(study.id)
     except Exception as error:  # each storage raises its own driver's
@@ -57,14 +55,14 @@ def open_study(url: str) -> Study:
         storage.set_study_user_attr(study.id, "ritard", FORMAT)
     elif marks.get("ritard") != FORMAT:
         raise ValueError(
-            f"storage={hidden(url)!r}: its study {STUDY!r} was not written by this version of "
-            "ritard compare; give another storage"
+            f"storage={hidden(url)!r}: its study {name!r} was not written by this version of "
+            f"{name.replace('-', ' ')}; give another storage"
         )
     return study
 
 
-def find_study(url: str) -> Study | None:
-    """Open the study at ``url`` if it is there; nothing is made where it is not.
+def find_study(url: str, name: str) -> Study | None:
+    """Open a study at ``url`` if it is there; nothing is made where it is not.
 
     Raises:
         ValueError: as :func:`open_study`.
@@ -73,7 +71,7 @@ def find_study(url: str) -> Study | None:
         return None
     try:
         storage = _open(url)
-        return Study(storage, storage.get_study_id_from_name(STUDY))
+        return Study(storage, storage.get_study_id_from_name(name))
     except KeyError:
         return None
     except Exception as error:  # each storage raises its own driver's
@@ -128,15 +126,15 @@ def _open(url: str) -> BaseStorage:
     return optuna.storages.get_storage(optuna.storages.RDBStorage(url, engine_kwargs=waits))
 
 
-def _study_id(storage: BaseStorage) -> int:
+def _study_id(storage: BaseStorage, name: str) -> int:
     try:
-        return storage.get_study_id_from_name(STUDY)
+        return storage.get_study_id_from_name(name)
     except KeyError:
         pass
     try:
-        return storage.create_new_study([StudyDirection.MINIMIZE], STUDY)
+        return storage.create_new_study([StudyDirection.MINIMIZE], name)
     except DuplicatedStudyError:  # another worker was faster
-        return storage.get_study_id_from_name(STUDY)
+        return storage.get_study_id_from_name(name)
 
 
 def _check_journal(path: Path, url: str) -> bool:

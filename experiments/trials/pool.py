@@ -1,0 +1,117 @@
+"""Worker processes on this machine."""
+
+from __future__ import annotations
+
+import multiprocessing
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from multiprocessing.process import BaseProcess
+from typing import Any, TypeVar
+
+from .stop import Stop
+from .worker import POLL_SECONDS, Status
+
+StatusT = TypeVar("StatusT", bound=Status)
+
+
+class WorkersDied(RuntimeError):
+    """Every worker process ended before the work was done."""
+
+
+@dataclass(frozen=True)
+class Workers:
+    """Who does the work.
+
+    Attributes:
+        jobs: Processes on this machine; 1 works in this one.
+        threads: Torch threads of each. The number can change last digits of a result, so it
+            does not depend on ``jobs``.
+        accelerator: Lightning's name of the device: "cpu", "gpu", "mps" or "auto".
+    """
+
+    jobs: int = 1
+    threads: int = 1
+    accelerator: str = "cpu"
+
+    def __post_init__(self) -> None:
+        """Refuse numbers below 1 and unknown devices."""
+        for name, value in (("jobs", self.jobs), ("threads", self.threads)):
+            if value < 1:
+                raise ValueError(f"{name}={value}: expected at least 1")
+        if self.accelerator not in (known := ("cpu", "gpu", "mps", "auto")):
+            raise ValueError(
+                f"accelerator={self.accelerator!r}: expected one of {', '.join(known)}"
+            )
+
+    @contextmanager
+    def torch_threads(self) -> Generator[None]:
+        """Give torch its threads while the block runs."""
+        import torch
+
+        before = torch.get_num_threads()
+        torch.set_num_threads(self.threads)
+        try:
+            yield
+        finally:
+            torch.set_num_threads(before)
+
+
+def watch(
+    look: Callable[[], StatusT],
+    child: Callable[..., None],
+    arguments: tuple[Any, ...],
+    jobs: int,
+    stop: Stop,
+) -> Iterator[StatusT]:
+    """Start workers, yield what is seen until all have ended, and end them on a stop.
+
+    Args:
+        look: Reads the state of the work.
+        child: What a worker process runs, importable by it.
+        arguments: What it is given.
+        jobs: Number of processes.
+        stop: The user's wish to end.
+    """
+    context = multiprocessing.get_context("spawn")
+    processes = [context.Process(target=child, args=arguments) for _ in range(jobs)]
+    try:
+        for process in processes:
+            process.start()
+        while any(process.is_alive() for process in processes):
+            yield look()
+            stop.wait(POLL_SECONDS)
+            if stop():
+                break
+    finally:
+        _end(processes)
+    yield look()
+
+
+def last_of(
+    statuses: Iterable[StatusT], show: Callable[[StatusT], object], stop: Stop, jobs: int
+) -> StatusT:
+    """Show every status, and return the last: that of work done.
+
+    Raises:
+        KeyboardInterrupt: it was stopped before; everything finished is kept.
+        WorkersDied: all worker processes ended before.
+    """
+    status = None
+    for status in statuses:
+        show(status)
+    if status is not None and status.complete:
+        return status
+    if stop():
+        raise KeyboardInterrupt
+    raise WorkersDied(f"all {jobs} workers died; run the same command again to go on")
+
+
+def _end(processes: Sequence[BaseProcess]) -> None:
+    """Ask the workers to release their jobs and end, and wait until they have."""
+    for process in processes:
+        if process.is_alive():
+            process.terminate()
+    for process in processes:
+        if process.pid is not None:
+            process.join()
