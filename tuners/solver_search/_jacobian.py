@@ -28,7 +28,7 @@ def jacobian(
     table: Callable[[Tensor], CoefficientTable],
     values: Tensor,
     step: float = 1e-6,
-) -> tuple[Tensor, Tensor, int]:
+) -> tuple[Tensor, Tensor]:
     """A sampler's result and its forward differences by the unknowns.
 
     Each run is resumed where it first departs from the base: the weights of a row ask for no
@@ -42,28 +42,28 @@ def jacobian(
         step: The difference in each unknown; larger for float32.
 
     Returns:
-        The result, its derivatives of shape (p, batch, ...), and how many network calls it took.
+        The result, and its derivatives of shape (p, batch, ...).
     """
     base = table(values).detach()
     run = Execution(base, x)
     if base.first != "network":
         run.advance(first_output(base.first, run.x, base.nodes[0], model.mean), "noise")
     stages = _finish(model, run)
-    calls, columns = len(stages), list[Tensor]()
+    columns: list[Tensor] = []
     for k in range(len(values)):
         shifted = values.clone()
         shifted[k] += step
         resumed = _resume(model, stages, base, table(shifted).detach())
-        calls += len(_finish(model, resumed))
+        _finish(model, resumed)
         columns.append((resumed.x - run.x) / step)
-    return run.x, torch.stack(columns), calls
+    return run.x, torch.stack(columns)
 
 
 def _finish(model: Model, run: Execution) -> list[Stage]:
     """Run to the end; what is returned are the network's calls."""
     stages: list[Stage] = []
     while (place := run.node) is not None:
-        output = model(run.x.to(run.x.dtype), run.table.nodes[place].t)
+        output = model(run.x, run.table.nodes[place].t)
         stages.append(Stage(run.fork(), place, output))
         run.advance(output, model.prediction)
     return stages

@@ -70,7 +70,7 @@ class Evaluator:
     Example:
         >>> from ritard.solvers.diffusion import VPLinear, GaussianMixture, dpmpp_2m, grids
         >>> noise = VPLinear()
-        >>> data = GaussianMixture(torch.tensor([[1.0, 0.0], [-1.0, 0.0]]), 0.2)
+        >>> data = GaussianMixture(torch.tensor([[1.0, 0.0], [-1.0, 0.0]]), torch.full((2,), 0.04))
         >>> evaluator = Evaluator(data.model(noise), torch.randn(16, 2, dtype=torch.float64))
         >>> score = evaluator(dpmpp_2m(noise, grids.uniform_lambda(noise, 6)))
         >>> evaluator.cost.evaluations, evaluator.cost.calls
@@ -108,6 +108,7 @@ class Evaluator:
         self.tol = (1e-4 if self._dtype == torch.float64 else 1e-2) if tol is None else tol
         self._given = None if reference is None else reference.to(self._dtype)
         self._evaluations = self._rejected = 0
+        self._parts = 0.0
         self._seconds = 0.0
         self.reference_cost = Cost()
 
@@ -170,15 +171,14 @@ class Evaluator:
     def charged(self, nfe: int) -> Iterator[None]:
         """Count what goes through ``model`` inside, on any part of the noises, as evaluations.
 
-        Samples through the network per ``nfe`` and noise, rounded up; and the time it takes.
+        Samples through the network per ``nfe`` and noise, their sum rounded up; and the time.
         """
         before, began = self._network.forwards, time.perf_counter()
         try:
             yield
         finally:
             self._seconds += time.perf_counter() - began
-            share = (self._network.forwards - before) / (nfe * len(self.eps))
-            self._evaluations += math.ceil(share)
+            self._parts += (self._network.forwards - before) / (nfe * len(self.eps))
 
     @cached_property
     def reference(self) -> Tensor:
@@ -196,7 +196,8 @@ class Evaluator:
     def cost(self) -> Cost:
         """What the evaluations have cost so far; the reference's cost is apart."""
         calls, forwards = self._network.snapshot()
-        return Cost(self._evaluations, calls, self._seconds, forwards, self._rejected)
+        evaluations = self._evaluations + math.ceil(self._parts - 1e-9)
+        return Cost(evaluations, calls, self._seconds, forwards, self._rejected)
 
     # ---- inside --------------------------------------------------------------------------
 
