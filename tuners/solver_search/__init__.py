@@ -1,25 +1,49 @@
 """Search of diffusion solver schedules: S^3, its baselines, and gradient refinement."""
 
 from .canonical import canonical, key
+from .cost import Cost
+from .evaluator import Evaluator, Reject
 from .evolve import Evolution
+from .fixed import Scored, best_fixed, rank_fixed
 from .genetic import GeneticSearch
 from .known import Evaluated
-from .moves import crossover, difference, mutate, random_schedule
+from .mating import crossover, difference
+from .moves import mutate
+from .noises import Noises
+from .objectives import RMSE, GeometricMean, Objective, OnSamples
 from .predictor import Predictor
-from .random_search import RandomSearch
+from .progress import Progress
+from .random_search import RandomSearch, random_schedule
+from .result import Scores, SearchResult
 from .search import SolverSearch
+from .search_on import Judges, search_on
+from .search_solver import search_solver
 from .seeds import GRIDS, fixed_samplers
 from .space import Space
 
 __all__ = [
     "GRIDS",
+    "RMSE",
+    "Cost",
     "Evaluated",
+    "Evaluator",
     "Evolution",
     "GeneticSearch",
+    "GeometricMean",
+    "Judges",
+    "Noises",
+    "Objective",
+    "OnSamples",
     "Predictor",
+    "Progress",
     "RandomSearch",
+    "Reject",
+    "Scored",
+    "Scores",
+    "SearchResult",
     "SolverSearch",
     "Space",
+    "best_fixed",
     "canonical",
     "crossover",
     "difference",
@@ -27,4 +51,7 @@ __all__ = [
     "key",
     "mutate",
     "random_schedule",
+    "rank_fixed",
+    "search_on",
+    "search_solver",
 ]

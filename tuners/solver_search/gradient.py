@@ -23,7 +23,12 @@ class Refiner(Protocol):
     """Makes a sampler better without changing what it costs."""
 
     def __call__(
-        self, sampler: Sampler, train: Evaluator, validation: Evaluator, evaluations: int
+        self,
+        sampler: Sampler,
+        train: Evaluator,
+        validation: Evaluator,
+        evaluations: int,
+        callback: Found | None = None,
     ) -> Sampler:
         """The refined sampler, never worse on validation than the one given.
 
@@ -32,6 +37,7 @@ class Refiner(Protocol):
             train: What it is fitted to.
             validation: What it is chosen on.
             evaluations: How many evaluations it may cost, of both together.
+            callback: ``callback(sampler, score)`` at each new best on validation.
         """
         ...
 
@@ -171,7 +177,9 @@ class _Descent:
             self._lowest = (number, self._good)
         for value, gradient in zip(values, gradients, strict=True):
             relative = gradient / max(abs(number), 1e-300)
-            value.grad = relative * min(1.0, self.settings.clip / max(float(relative.norm()), 1e-300))
+            value.grad = relative * min(
+                1.0, self.settings.clip / max(float(relative.norm()), 1e-300)
+            )
         self.adam.step()
         self.rate.step()
 
@@ -196,7 +204,9 @@ class _Descent:
 def check_differentiable(train: Evaluator) -> None:
     """TypeError where gradients do not pass through the network: two calls on one sample."""
     model, noise = train.model, train.model.noise
-    x = (train.eps[:1] * train.start.sigma).detach().requires_grad_()
+    together = train.batch is None and train.reject is None  # a condition per sample, perhaps
+    eps = train.eps if together else train.eps[:1]
+    x = (eps * train.start.sigma).detach().requires_grad_()
     low, high = float(train.end.t), float(train.start.t)
     times = [times_like(x, low + (high - low) * part).requires_grad_() for part in (0.5, 0.6)]
     with torch.enable_grad():

@@ -1,0 +1,131 @@
+"""Search the best sampler of few network evaluations for a model, in one call."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, overload
+
+from torch import Tensor
+
+from ...solvers.diffusion import Model, check_prediction
+from ...solvers.diffusion.saved import Sampler
+from ..tuner import Tuner
+from .evaluator import Evaluator, Reject
+from .gradient import Refiner
+from .noises import Noises
+from .objectives import Objective
+from .progress import Progress
+from .result import SearchResult
+from .search_on import USUAL, Judges, search_on
+
+REJECT = Reject()
+"""The usual early rejection."""
+
+
+@overload
+def search_solver(
+    model: Model,
+    noises: Noises,
+    nfe: int,
+    objective: Objective | None = None,
+    evaluations: int = 400,
+    seed: int = 0,
+    **settings: Any,
+) -> SearchResult: ...
+@overload
+def search_solver(
+    model: Model,
+    noises: Noises,
+    nfe: Sequence[int],
+    objective: Objective | None = None,
+    evaluations: int = 400,
+    seed: int = 0,
+    **settings: Any,
+) -> dict[int, SearchResult]: ...
+def search_solver(
+    model: Model,
+    noises: Noises,
+    nfe: int | Sequence[int],
+    objective: Objective | None = None,
+    evaluations: int = 400,
+    seed: int = 0,
+    *,
+    method: Tuner[Any] | None = None,
+    refine: Refiner | None = USUAL,
+    share: float = 0.25,
+    t_start: float | None = None,
+    t_end: float | None = None,
+    batch: int | None = None,
+    reject: Reject | None = REJECT,
+    tol: float | None = None,
+    data: Tensor | None = None,
+    fixed: Mapping[str, Sampler] | None = None,
+    callback: Callable[[Progress], None] | None = None,
+) -> SearchResult | dict[int, SearchResult]:
+    """Search a sampler for a model, refine it, and report what it is worth.
+
+    1. All fixed solvers on all usual grids are scored on the train noises.
+    2. The method proposes, and is told the scores on the train noises.
+    3. The best 20 are scored again on validation, with the best 5 fixed ones; the best of all is
+       taken. Never, therefore, is the result worse there than the best fixed sampler.
+    4. It is refined by gradients; what comes out is kept if validation agrees.
+    5. It and the best fixed sampler are scored on the test noises, once.
+
+    Ctrl-C ends the search or the refinement, not the call: what was best by then is chosen on
+    validation, reported on test, and marked ``interrupted``. Before the search has begun, and
+    during choice and test, it is raised as ever.
+
+    Args:
+        model: The model. It is called under ``torch.no_grad()`` except for refinement.
+        noises: Train, validation and test noises; their dtype is what the network gets.
+        nfe: Network evaluations per sample; for several, one search serves all.
+        objective: What samples are judged by; :class:`GeometricMean` where it is not given.
+        evaluations: True evaluations of search and refinement together, for each ``nfe``, at
+            least 4. Those of the fixed samplers, of validation and of test come on top; all are
+            counted in the result.
+        seed: Of the default method. Same seed, same result.
+        method: What proposes: a tuner; :class:`SolverSearch` where it is not given.
+        refine: What refines the winner; None leaves it as it is. With the default, a model or an
+            objective that cannot be differentiated is searched only.
+        share: Of the evaluations, how many are the refinement's (none where that is under 10).
+        t_start: Where sampling starts; the noise schedule's ``t_max`` where it is not given.
+        t_end: Where it ends; its ``t_min``.
+        batch: Most samples in one network call.
+        reject: When to stop evaluating a hopeless candidate.
+        tol: Accuracy of the reference solutions; see :class:`Evaluator`.
+        data: Some clean samples, to check before all else that the network predicts what the
+            model says (:func:`check_prediction`).
+        fixed: The fixed samplers to compare with, by name, in place of the usual ones.
+        callback: Called with a :class:`Progress` after every evaluation.
+
+    Returns:
+        The result; for a sequence of ``nfe``, results by ``nfe``.
+
+    Raises:
+        TypeError: a refinement that was asked for and cannot be: no gradients pass.
+        ValueError: settings out of range; a network whose output has another shape, is not
+            finite, changes from call to call, or is not what ``model.prediction`` says; or one on
+            which every fixed sampler diverges. Candidates that diverge count as infinitely bad.
+
+    Source: arXiv:2312.07243 (S^3); refinement and the rules of comparison are our own.
+    """
+    if data is not None:
+        check_prediction(model, data)
+    judges = Judges(
+        *(
+            Evaluator(model, eps, objective, None, t_start, t_end, batch, reject, tol)
+            for eps in (noises.train, noises.validation, noises.test)
+        )
+    )
+    found = search_on(
+        judges,
+        nfe,
+        evaluations,
+        seed,
+        method=method,
+        refine=refine,
+        share=share,
+        fixed=fixed,
+        callback=callback,
+    )
+    return found[nfe] if isinstance(nfe, int) else found
