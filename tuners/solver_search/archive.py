@@ -33,8 +33,9 @@ class Archive:
             self.costs[name] = cost if math.isfinite(cost) else math.inf
 
     def ranked(self) -> list[SolverSchedule]:
-        """All schedules, the cheapest first, those told earlier first among equals."""
-        return [self.schedules[name] for name in sorted(self.costs, key=self.costs.__getitem__)]
+        """Schedules of finite cost, the lowest first, those told earlier first among equals."""
+        finite = [name for name, cost in self.costs.items() if cost < math.inf]
+        return [self.schedules[name] for name in sorted(finite, key=self.costs.__getitem__)]
 
     def to_list(self) -> list[Any]:
         """As JSON values."""

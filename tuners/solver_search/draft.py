@@ -30,6 +30,10 @@ class Draft(NamedTuple):
         implicit = sum(step.corrector == "implicit" for step in self.steps)
         return len(self.steps) - (self.first != "network") + implicit
 
+    def with_step(self, i: int, step: SolverStep) -> Draft:
+        """The draft with another step number i, from 0."""
+        return self._replace(steps=(*self.steps[:i], step, *self.steps[i + 1 :]))
+
 
 @dataclass(frozen=True)
 class Frame:
@@ -154,3 +158,17 @@ def _remove(draft: Draft, frame: Frame, rng: np.random.Generator) -> Draft:
     j = i + int(rng.integers(2))
     knots = (*draft.knots[:i], *draft.knots[i + 1 :])
     return draft._replace(knots=knots, steps=(*draft.steps[:j], *draft.steps[j + 1 :]))
+
+
+def stretched(draft: Draft, frame: Frame, log_factors: np.ndarray) -> Draft:
+    """Each step in lambda times a factor, their sum kept."""
+    places = frame.places(draft)
+    steps = np.maximum(np.diff(places), frame.share * (frame.high - frame.low))
+    steps = steps * np.exp(log_factors)
+    knots = frame.low + np.cumsum(steps / steps.sum())[:-1] * (frame.high - frame.low)
+    return draft._replace(knots=as_knots(knots))
+
+
+def as_knots(lambdas: np.ndarray) -> tuple[float, ...]:
+    """An array as a draft's knots."""
+    return tuple(float(lam) for lam in lambdas)

@@ -10,7 +10,8 @@ import numpy as np
 from ...schedules._checks import number, whole
 from ...solvers.diffusion.schedule import SolverSchedule
 from .canonical import key
-from .moves import crossover, difference, mutate
+from .mating import crossover, difference
+from .moves import mutate
 from .space import Space
 
 Score = Callable[[Sequence[SolverSchedule]], np.ndarray]

@@ -14,8 +14,8 @@ from ...solvers.diffusion.saved import Sampler
 from ...solvers.diffusion.schedule import SolverSchedule
 from ...solvers.diffusion.step import SolverStep
 from .draft import Draft, Frame
-from .moves import effective_c
 from .panel import spread
+from .scalings import change_of, length
 from .space import Space
 from .steady import SteadySearch
 
@@ -146,14 +146,12 @@ def mutated(
     """The published mutation: length first, then every gene of every step with its rate."""
     if space.times:
         draft = _length(draft, frame, rates, rng)
-    knots, steps = list(draft.knots), list(draft.steps)
+    knots = list(draft.knots)
     if space.times:
         moves = rng.normal(0, rates.times, len(knots)) * (rng.random(len(knots)) < rates.gene)
         knots = [float(knot + move) for knot, move in zip(knots, moves, strict=True)]
-    places = frame.places(draft)
-    for i, step in enumerate(steps):
-        h = max(float(places[i + 1] - places[max(i + 1 - step.start, 0)]), 1e-6)
-        steps[i] = _step(step, i, h, space, rates, rng)
+    lengths = [length(draft, frame, i) for i in range(len(draft.steps))]
+    steps = [_step(step, i, lengths[i], space, rates, rng) for i, step in enumerate(draft.steps)]
     first = _drawn(space.firsts, draft.first, rates, rng)
     return Draft(tuple(knots), tuple(steps), first)
 
@@ -191,7 +189,7 @@ def _step(
         points = None if step.order == 1 else min(points, step.order - 1)
     scaling = step.scaling
     if space.scaling and rng.random() < rates.gene:
-        c = effective_c(scaling, step.prediction, h)
+        c = change_of(scaling, step.prediction, h) / h
         if rng.random() < rates.gene:
             c += rates.scaling * rng.standard_normal()
         scaling = float(np.clip(c, -space.scaling / h, space.scaling / h))

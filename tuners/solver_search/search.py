@@ -21,8 +21,8 @@ from .panel import promising, spread
 from .predictor import Ensemble, Predictor
 from .space import Space
 
-SEED_SHARE = 1 / 8
-"""Of the evaluations, the most spent on each of the two panels of starting schedules."""
+SPREAD, PROMISING = 1 / 10, 1 / 20
+"""Shares of the evaluations that the first and the second panel of starting schedules take."""
 
 
 class SolverSearch(KnownCosts):
@@ -30,8 +30,9 @@ class SolverSearch(KnownCosts):
 
     Stage by stage: schedules are proposed, their true costs are told, a predictor learns to rank
     all that is known, and evolution guided by it proposes the next batch. The first two batches
-    are fixed solvers on fixed grids (all of them where they are no more than a quarter of the
-    evaluations; otherwise a spread panel, then those that a fit to it finds promising).
+    are fixed solvers on fixed grids: all of them where they are no more than a quarter of the
+    evaluations, otherwise a panel spread over solvers and grids, a tenth of the evaluations, then
+    half as many that a fit to it finds promising.
 
     The search is a function of its settings, its seed and the costs alone: a batch's costs are
     taken in the order of its proposals, however they arrive, so that one worker or eight,
@@ -146,11 +147,10 @@ class SolverSearch(KnownCosts):
         if name in self._told or name in self.archives[choice.nfe].costs:
             return
         self._told[name] = (choice, cost)
-        if not self.done and all(name in self._told for name in self._batch):
+        if all(name in self._told for name in self._batch):
             self._take()
-            self._next()
-        elif self.done:
-            self._take()
+            if self._batch:
+                self._next()
 
     @property
     def history(self) -> list[Evaluated]:
@@ -228,15 +228,19 @@ class SolverSearch(KnownCosts):
 
     def _proposals(self, nfe: int, left: int) -> dict[str, SolverSchedule]:
         archive, seeds = self.archives[nfe], self.seeds[nfe]
-        panel = min(max(int(self.evaluations * SEED_SHARE), 2), left)
+        first, second = (max(int(share * self.evaluations), 2) for share in (SPREAD, PROMISING))
         if self.stage == 0:
-            small = len(seeds) <= 2 * panel
-            return {key(s): s for s in (seeds[:left] if small else spread(seeds, panel))}
-        if self.stage == 1 and (found := promising(seeds, archive.costs, panel)):
-            return {key(s): s for s in found}
+            small = len(seeds) <= self.evaluations // 4
+            return _by_key(seeds if small else spread(seeds, first))
+        if self.stage == 1 and (found := promising(seeds, archive.costs, second)):
+            return _by_key(found)
         rng = np.random.default_rng([self.seed, self.stage, nfe])
         count = min(self.batch, left)
         ranked, taken = archive.ranked() or seeds, archive.costs
         if self.ensemble is None or self.stage < 2:
             return self.evolution.breed(ranked, count, self.space, rng, taken)
         return self.evolution.guided(ranked, count, self.space, rng, taken, self.ensemble.score)
+
+
+def _by_key(schedules: Sequence[SolverSchedule]) -> dict[str, SolverSchedule]:
+    return {key(schedule): schedule for schedule in schedules}
