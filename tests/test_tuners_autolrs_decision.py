@@ -1,13 +1,16 @@
 """Which scale a stage takes, and when a stage is held: by hand, and in numbers."""
 
+import json
 import math
+from collections.abc import Callable
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from ritard.tuners.autolrs.climb import Climb
 from ritard.tuners.autolrs.decision import Trial, decide, trials
-from ritard.tuners.autolrs.even import Even
+from ritard.tuners.autolrs.early import diverged, lagging
 from ritard.tuners.autolrs.plan import LEAST_PROBE, Plan, ProbeShape
 from ritard.tuners.autolrs.report import Report
 from tables import checked
@@ -48,6 +51,10 @@ def test_a_change_must_win_by_its_cost_too() -> None:
     assert decide(1.0, found, cost=1.05 * (free.gain - free.error)).scale == 1.0
 
 
+def test_a_bad_candidate_does_not_hide_a_gain() -> None:
+    assert decide(1.0, tried([0, 1e3, -0.1, 1e6, 0.3], error=0.01)).scale == 0.25
+
+
 def test_of_two_as_good_the_smaller_rise_is_taken() -> None:
     assert decide(1.0, tried([0, -1.39, 0.35, -1.42, 0.41], error=0.18)).scale == 4.0
     assert decide(1.0, tried([0, -1.0, 0.35, -1.9, 0.41], error=0.05)).scale == 16.0
@@ -60,13 +67,58 @@ def test_where_the_present_scale_diverged_any_other_will_do() -> None:
     assert decide(1.0, trials(1.0, dict.fromkeys(SCALES))) is None
 
 
-def test_the_last_stage_counts_but_less() -> None:
-    now = tried([0, -0.05, 0.0, 0.1, 0.1], error=0.06)
-    before = [Trial(s, 1.0, d, 0.01) for s, d in ((1.0, 0.0), (4.0, -0.3), (0.25, 0.3))]
-    alone, helped = decide(1.0, now), decide(1.0, now, before)
-    assert helped.gain > alone.gain
-    clear = tried([0, 0.8, -0.8, 1.6, -1.5], error=0.01)
-    assert decide(1.0, clear, before).scale < 1.0  # against what the last stage saw
+def test_a_change_must_win_on_the_same_batches_too() -> None:
+    """By more than the paired standard error, whatever the process makes of the neighbours."""
+    found = tried([0, -0.5, 0.4, 0.3, 0.9], error=0.01)
+    assert decide(1.0, found).scale == 4.0
+    rng = np.random.default_rng(0)
+    changed = 0
+    for _ in range(200):
+        noise = {scale: list(rng.normal(size=8)) for scale in SCALES}
+        found = trials(1.0, noise)
+        taken = decide(1.0, found)
+        if taken.scale != 1.0:
+            changed += 1
+            (winner,) = [trial for trial in found if trial.scale == taken.scale]
+            assert -winner.difference > winner.error
+            assert taken.gain > taken.error >= winner.error
+    assert 0 < changed < 100
+
+
+def test_one_that_lost_early_is_not_taken_but_counts() -> None:
+    lost = Trial(0.25, math.nan, 0.4, 0.01, stopped=True)
+    assert decide(1.0, [Trial(1.0, 1.0, 0.0, 0.0), lost]).scale == 1.0
+    best = Trial(0.25, math.nan, -9.0, 0.01, stopped=True)
+    assert decide(1.0, [Trial(1.0, 1.0, 0.0, 0.0), best]).scale == 1.0
+    assert decide(1.0, [lost]) is None
+
+
+def test_a_lower_scale_that_is_behind_has_lost() -> None:
+    rng = np.random.default_rng(0)
+    reference = list(2.0 + rng.normal(size=40))
+    behind = [
+        loss + 0.1 + 0.05 * e for loss, e in zip(reference, rng.normal(size=12), strict=False)
+    ]
+    lag = lagging(0.5, behind, reference)
+    gap = np.array(behind) - reference[:12]
+    assert lag is not None and lag.stopped and lag.scale == 0.5
+    assert lag.difference == pytest.approx(gap.mean())
+    assert lag.error == pytest.approx(gap.std(ddof=1) / math.sqrt(12))
+    assert lagging(0.5, [loss - 0.1 for loss in reference], reference) is None
+    unclear = [
+        loss + 0.05 + 0.3 * e for loss, e in zip(reference, rng.normal(size=12), strict=False)
+    ]
+    assert lagging(0.5, unclear, reference) is None
+    assert lagging(0.5, behind[:1], reference) is None
+    assert lagging(0.5, [math.nan] * 12, reference) is None
+
+
+def test_what_diverged_is_not_finite_or_far_above() -> None:
+    reference = [1.0, 2.0, 3.0]  # standard deviation 0.8165
+    assert diverged([math.nan, 1.0], reference[:2], reference)
+    assert diverged([5.6, 5.6], [1.5, 1.5], reference)
+    assert not diverged([5.5, 5.5], [1.5, 1.5], reference)
+    assert not diverged([9.0], [math.nan], [math.nan])
 
 
 @checked
@@ -112,8 +164,20 @@ def test_stages_fit_the_run_and_its_allowance(
 
 def test_cost_by_hand() -> None:
     # 5 candidates of 50 updates, 30 held: the run holds the present scale itself; its cooldown
-    # (20), four probes (200), a winner that catches up (20), and 5 x 9 forward passes (15).
-    assert ProbeShape(5, 9, 0.6).cost(50) == pytest.approx(20 + 200 + 20 + 15)
+    # (20), four probes (200), a winner that catches up (20), a rise that is undone (50), and
+    # 5 x 9 forward passes (15).
+    shape = ProbeShape(5, 9, 0.6)
+    assert shape.cost(50) == pytest.approx(20 + 200 + 20 + 50 + 15)
+    assert shape.cost(50) - ProbeShape(4, 9, 0.6).cost(50) == pytest.approx(shape.another(50))
+
+
+def test_what_was_saved_goes_to_the_stages_left_but_twice_a_share_at_most() -> None:
+    plan = Plan.of(20_000, 0, 0.1, 0.2, 4, ProbeShape(5, 8, 0.6))
+    assert len(plan.starts) == 4
+    assert plan.share(0, 0.0) == 500
+    assert plan.share(2, 600.0) == 700
+    assert plan.share(3, 600.0) == 1000
+    assert plan.share(3, 1900.0) == 100
 
 
 def test_eight_stages_where_they_fit_fewer_where_not_none_where_one_does_not() -> None:
@@ -125,14 +189,49 @@ def test_eight_stages_where_they_fit_fewer_where_not_none_where_one_does_not() -
     assert Plan.of(500, 0, 0.1, 0.2, None, shape).starts == ()
 
 
-def test_even_scales() -> None:
-    for count in range(1, 7):
-        even = Even(0.25, 4.0, count)
-        asked = [even.ask() for _ in range(count)]
-        assert len(set(asked)) == count
-        assert 1.0 not in asked
-        assert max(asked) == 4.0
-        assert even.ask() == asked[0]
+def climbed(cost: Callable[[float], float], asks: int) -> list[float]:
+    """Octaves that are asked for, where the cost of a number of octaves is given."""
+    climb, asked = Climb(3 / 16, 48.0), []
+    for _ in range(asks):
+        scale = climb.ask()
+        asked.append(math.log2(scale / 3))
+        climb.tell(scale, cost(asked[-1]) - cost(0.0))
+    return asked
+
+
+@pytest.mark.parametrize(
+    ("optimum", "expected"),
+    [
+        (5.1, [2, 4, 6, 8, 7, 5, 5.5]),
+        (-5.1, [2, -2, -4, -6, -8, -5, -4.5]),
+        (0.3, [2, -2, 1, -1, 0.5, 0, 0]),
+    ],
+)
+def test_it_goes_the_way_that_the_cost_falls(optimum: float, expected: list[float]) -> None:
+    asked = climbed(lambda o: abs(o - optimum), len(expected))
+    assert asked == pytest.approx(expected, abs=1e-9)
+
+
+@checked
+@given(st.floats(-9, 9))
+def test_it_closes_in_on_an_optimum_however_far(optimum: float) -> None:
+    asked = climbed(lambda o: abs(o - optimum), 16)
+    assert min(abs(o - optimum) for o in asked) <= 0.5
+    assert asked[-1] == 0.0  # there is nothing more to ask
+
+
+def test_a_cliff_is_not_climbed_again() -> None:
+    asked = climbed(lambda o: math.nan if o > 1.5 else -o, 6)
+    assert asked[0] == 2
+    assert max(asked[1:]) <= 1.5
+
+
+def test_a_climb_is_saved_in_the_middle() -> None:
+    first, second = Climb(0.25, 4.0), Climb(0.25, 4.0)
+    for cost in (-1.0, -2.0, -1.5):
+        first.tell(first.ask(), cost)
+    second.load_state_dict(json.loads(json.dumps(first.state_dict())))
+    assert first.ask() == second.ask()
 
 
 def test_a_report_survives_json() -> None:

@@ -18,7 +18,7 @@ from ._mode import Mode
 from ._recording import Recording
 from ._replay_batch import shallow
 from ._stage import AllDiverged, Stage
-from .even import Even
+from ._watch import Watch
 from .plan import LEAST_PROBE, Plan
 from .report import Report
 from .snapshot import Snapshot
@@ -42,20 +42,22 @@ class Improved(Mode):
         self.bench, self._held_out = bench, held_out
         self._recent = deque[Any](maxlen=settings.scored)
         self._stage = 0
+        self._rest = 0  # stages to pass over
         self._recording: Recording | None = None
+        self._watch: Watch | None = None
         self._origin: Snapshot | None = None
         self._hold_end: Snapshot | None = None
 
     @property
     def recording(self) -> bool:
-        """Whether a stage is under way: the run goes on at the present scale, and is recorded."""
-        return self._recording is not None
+        """Whether a stage is under way, or a rise watched: the run goes on, and is recorded."""
+        return self._recording is not None or self._watch is not None
 
     def begin(self) -> None:
         """Before an update: begin to record where a stage is due, and write the rates."""
         t = self.bench.ledger.productive
         starts = self._plan.starts
-        if self._recording is None and self._stage < len(starts) and t >= starts[self._stage]:
+        if not self.recording and self._stage < len(starts) and t >= starts[self._stage]:
             self._open(t)
         self.bench.pilot.write(t, self.scale)
 
@@ -63,7 +65,10 @@ class Improved(Mode):
         """A batch is about to be trained on (several in an update that accumulates)."""
         if self._recording is not None:
             self._recording.add(batch)
-        elif not self._held_out and self._stage < len(self._plan.starts):
+            return
+        if self._watch is not None:
+            self._watch.add(batch)
+        if not self._held_out and self._stage < len(self._plan.starts):
             self._recent.append(shallow(batch))
 
     def end(self, loss: Tensor) -> bool:
@@ -76,13 +81,15 @@ class Improved(Mode):
                 self._hold_end = self.bench.snapshot()
             if len(self._recording) == self._recording.length:
                 self._run_stage()
+        elif self._watch is not None and self._watch.close(loss):
+            self._end_watch(self._watch)
         # As a scheduler would, it stands at the next update's rates: this is what is saved.
         self.bench.pilot.write(self.bench.ledger.productive, self.scale)
         return True
 
     def abandon(self) -> None:
         """Leave the stage under way, if any; the run itself is as it would be without it."""
-        self._recording = self._origin = self._hold_end = None
+        self._recording = self._origin = self._hold_end = self._watch = None
 
     # ---- a stage ------------------------------------------------------------------------
 
@@ -93,8 +100,9 @@ class Improved(Mode):
         plan = self._plan
         while self._stage + 1 < len(plan.starts) and t >= plan.starts[self._stage + 1]:
             self._stage += 1  # a resumed run has passed them
-        length = plan.probe(self._stage, t, self.bench.ledger.spent)
+        length = 0 if self._rest else plan.probe(self._stage, t, self.bench.ledger.spent)
         if length == 0:
+            self._rest = max(0, self._rest - 1)
             self._stage += 1
             return
         self._origin = self.bench.snapshot()
@@ -115,13 +123,10 @@ class Improved(Mode):
             number,
         )  # fmt: skip
         plan, cost = self._plan, self._settings.switching_cost
-        before = self.reports[-1].trials if self.reports else ()
-        spare = plan.allowance - ledger.spent - plan.shape.cost(recording.length)
-        others = plan.shape.candidates - 1
-        tuner = self._tuner(others)
+        tuner, room = self._tuner(), plan.share(number, ledger.spent)
         self.probing = True
         try:
-            decision, trials = stage.run(tuner, others, before, cost, spare)
+            decision, trials, former = stage.run(tuner, plan.shape, cost, room)
         except AllDiverged:  # the run is back at the stage's beginning
             ledger.search += ledger.productive - self._start
             ledger.productive = self._start
@@ -129,27 +134,56 @@ class Improved(Mode):
         finally:
             self.probing = False
             ledger.search_seconds += time.perf_counter() - began
+        if former is not None and decision.scale > self.scale:
+            end = self._start + recording.length
+            self._watch = Watch(
+                self.bench, recording.losses, former, end, recording.length, self.scale
+            )
         found = (tuple(trials), self.scale, decision.scale, decision.gain, decision.error)
         self._adopt(Report(self._start, recording.length, *found, ledger.overhead))
 
+    def _end_watch(self, watch: Watch) -> None:
+        """Where a rise diverged, the run is put where the former scale would have led it."""
+        self._watch = None
+        began, ledger = time.perf_counter(), self.bench.ledger
+        if not watch.failed():
+            return
+        here = self.bench.snapshot()
+        self.probing = True
+        try:
+            watch.undo()
+        except BaseException:
+            here.restore()
+            raise
+        finally:
+            self.probing = False
+            ledger.search_seconds += time.perf_counter() - began
+        self.segments.pop()
+        self._record(watch.report(self.scale, ledger.overhead))
+
     def _adopt(self, report: Report) -> None:
         if report.scale != self.scale:
-            self.scale = report.scale
             self.segments.append((report.start, report.scale))
+        self._record(report)
+        kept = 0
+        for one in reversed(self.reports):
+            if one.scale != one.before:
+                break
+            kept += 1
+        # Where nothing was won twice, little is expected of the next time.
+        self._rest = max(0, kept - 1)
+
+    def _record(self, report: Report) -> None:
+        self.scale = report.scale
         self.reports.append(report)
         self._warn_at_bound()
         if self._settings.on_stage is not None:
             self._settings.on_stage(report)
 
-    def _tuner(self, count: int) -> Tuner[Any]:
+    def _tuner(self) -> Tuner[Any]:
         octaves = self._settings.octaves if self.reports else self._settings.first_octaves
-        if len(self.reports) > 1 and self.reports[-1].at_edge:
-            octaves *= 2.0  # the optimum lay beyond the last interval
         reach = 2.0**octaves
-        low, high = self.scale / reach, self.scale * reach
-        if self._settings.search is not None:
-            return self._settings.search(low, high)
-        return Even(low, high, count)
+        return self._settings.search(self.scale / reach, self.scale * reach)
 
     def _warn_at_bound(self) -> None:
         """A rate that runs away should not do so unseen."""
@@ -167,13 +201,13 @@ class Improved(Mode):
 
     def state_dict(self) -> dict[str, Any]:
         """Plain values. A stage under way is not among them: it is begun anew."""
-        return super().state_dict() | {"stage": self._stage}
+        return super().state_dict() | {"stage": self._stage, "rest": self._rest}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Go on from a saved state."""
         self.abandon()
         super().load_state_dict(state_dict)
-        self._stage = state_dict["stage"]
+        self._stage, self._rest = state_dict["stage"], state_dict["rest"]
 
 
 def improved(

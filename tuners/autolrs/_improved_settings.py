@@ -11,6 +11,7 @@ import numpy as np
 from ...schedules import Schedule
 from ...schedules._checks import number, whole
 from ..tuner import Tuner
+from .climb import Climb
 from .plan import Plan, ProbeShape
 from .report import Report
 
@@ -50,7 +51,7 @@ class Options(TypedDict, total=False):
     hold: float
     tail: float
     switching_cost: float
-    search: Search | None
+    search: Search
     on_stage: Callable[[Report], Any] | None
 
 
@@ -67,7 +68,7 @@ class Settings:
     hold: float = 0.6
     tail: float = 0.2
     switching_cost: float = 0.0
-    search: Search | None = None
+    search: Search = Climb
     on_stage: Callable[[Report], Any] | None = None
 
     def __post_init__(self) -> None:

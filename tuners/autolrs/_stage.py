@@ -10,12 +10,14 @@ from ..tuner import Tuner
 from ._bench import Bench
 from ._recording import Recording
 from .decision import Decision, Trial, decide, trials
+from .early import diverged, lagging
+from .plan import ProbeShape
 from .snapshot import Snapshot
 
-_FAR = 5.0
-"""Standard deviations of a batch's loss above the present scale's from which a probe is lost."""
 _CHECKS = 3
 """Looks at the losses while a candidate is held."""
+_ASKS = 32
+"""Answers of a tuner to one stage: one that asks for what was tried may do so again."""
 
 
 class AllDiverged(RuntimeError):
@@ -53,38 +55,44 @@ class Stage:
         self._scale, self._origin, self._probe = scale, origin, hold_end
         self._scoring, self._number = scoring, number
         self._losses: dict[float, list[float] | None] = {}
+        self._behind: dict[float, Trial] = {}  # left early: they had lost
         self._kept: Snapshot | None = None  # the end of the hold of the best candidate
         self._kept_scale = scale
 
     def run(
         self,
         candidates: Tuner[Any],
-        count: int,
-        before: Sequence[Trial],
+        shape: ProbeShape,
         cost: float,
-        spare: float,
-    ) -> tuple[Decision, list[Trial]]:
-        """Try the present scale and ``count`` others, and leave the training at the winner's state.
+        room: float,
+    ) -> tuple[Decision, list[Trial], Snapshot | None]:
+        """Try the present scale and others, and leave the training at the winner's state.
 
         Args:
-            candidates: Proposes scales, and is told their differences to the present one.
-            count: How many it is asked for.
-            before: The last stage's trials.
+            candidates: Proposes scales, and is told their differences to the present one. It is
+                asked while another whole probe can be paid, so that what is saved by probes left
+                early pays for more of them.
+            shape: Of a stage: what a probe costs.
             cost: What a change must gain beyond its error.
-            spare: Updates that may be spent on running the winner's hold again.
+            room: Updates that the stage may cost.
+
+        Returns:
+            The decision, the trials and, where the scale was changed, the state that the run
+            would be in without the change.
 
         Raises:
             AllDiverged: the training is at the stage's origin then.
         """
         now = self._bench.snapshot()
+        self._limit = self._bench.ledger.spent + room
         try:
-            decision = self._search(candidates, count, before, cost)
-            found = trials(self._scale, self._losses)
+            decision = self._search(candidates, shape, cost)
+            found = self._found()
             if decision is not None:
-                decision = self._affordable(decision, found, spare)
+                decision = self._affordable(decision, found, shape)
                 if decision.scale != self._scale:
                     self._commit(decision.scale)
-                    return decision, found
+                    return decision, found, now
         except BaseException:
             self._return_to(now)
             raise
@@ -96,21 +104,20 @@ class Stage:
                 f"({', '.join(f'{t.scale:.3g}' for t in found)}); the training was put back there"
             )
         self._return_to(now)
-        return decision, found
+        return decision, found, None
 
     # ---- inside -------------------------------------------------------------------------
 
-    def _search(
-        self, candidates: Tuner[Any], count: int, before: Sequence[Trial], cost: float
-    ) -> Decision | None:
+    def _search(self, candidates: Tuner[Any], shape: ProbeShape, cost: float) -> Decision | None:
         reference = self._bench.read(self._recording.losses)
         if all(math.isfinite(loss) for loss in reference):
             self._probe.restore()
             self._losses[self._scale] = self._cooled(self._scale)
         else:
             self._losses[self._scale] = None
-        for i in range(2 * count):  # one that asks for what was tried has as many tries again
-            if len(self._losses) > count:
+        whole = shape.another(self._recording.length) + shape.after(self._recording.length)
+        for i in range(_ASKS):
+            if self._bench.ledger.spent + whole > self._limit:
                 break
             # The first rank alone asks: its answer is the one that counts.
             choice = candidates.ask() if self._bench.ranks.is_first else 0.0
@@ -118,20 +125,29 @@ class Stage:
             (scale,) = self._bench.ranks.decide([mine], self._number + i / 1000)
             if scale not in self._losses:
                 self._losses[scale] = self._tried(scale, reference)
-                self._keep_if_best(scale, before, cost)
+                self._keep_if_best(scale, cost)
             if self._bench.ranks.is_first:
-                found = {t.scale: t.difference for t in trials(self._scale, self._losses)}
+                found = {t.scale: t.difference for t in self._found()}
                 candidates.tell(choice, found[scale])
-        return self._agreed(decide(self._scale, trials(self._scale, self._losses), before, cost))
+        return self._agreed(decide(self._scale, self._found(), cost))
+
+    def _found(self) -> list[Trial]:
+        compared = trials(self._scale, self._losses)
+        return [self._behind.get(trial.scale, trial) for trial in compared]
 
     def _tried(self, scale: float, reference: list[float]) -> list[float] | None:
-        """Losses of a candidate after its cooldown; None where it diverged."""
+        """Losses of a candidate after its cooldown; None where it diverged or had lost before."""
         self._origin.restore()
+        held = list[float]()
         step = math.ceil(self._held / _CHECKS)
         for first in range(0, self._held, step):
             part = range(first, min(first + step, self._held))
             losses = self._bench.replay(self._recording, part, self._start, lambda _: scale)
-            if _lost(self._bench.read(losses), reference[part.start : part.stop], reference):
+            held += self._bench.read(losses)
+            if diverged(held[part.start :], reference[part.start : part.stop], reference):
+                return None
+            if scale < self._scale and (lag := lagging(scale, held, reference)) is not None:
+                self._behind[scale] = lag
                 return None
         self._probe.capture()
         return self._cooled(scale)
@@ -149,9 +165,9 @@ class Stage:
         found = self._bench.score(self._scoring)
         return found if all(math.isfinite(loss) for loss in found) else None
 
-    def _keep_if_best(self, scale: float, before: Sequence[Trial], cost: float) -> None:
+    def _keep_if_best(self, scale: float, cost: float) -> None:
         """Keep the end of this candidate's hold where it is what would be chosen by now."""
-        decision = decide(self._scale, trials(self._scale, self._losses), before, cost)
+        decision = decide(self._scale, self._found(), cost)
         if decision is None or decision.scale != scale:
             return
         if self._kept is None:
@@ -168,9 +184,11 @@ class Stage:
         scale, gain, error = self._bench.ranks.decide(mine, self._number + 0.5)
         return None if scale == 0.0 else Decision(scale, gain, error)
 
-    def _affordable(self, decision: Decision, found: list[Trial], spare: float) -> Decision:
+    def _affordable(self, decision: Decision, found: list[Trial], shape: ProbeShape) -> Decision:
         """If the winner's hold is not kept and cannot be paid again: a smaller change, or none."""
-        if decision.scale in (self._scale, self._kept_scale) or self._held <= spare:
+        after = self._held + shape.after(self._recording.length)
+        paid = self._bench.ledger.spent + after <= self._limit
+        if decision.scale in (self._scale, self._kept_scale) or paid:
             return decision
         kept = next(trial for trial in found if trial.scale == self._kept_scale)
         bolder = abs(math.log(kept.scale / self._scale)) > abs(
@@ -195,14 +213,3 @@ class Stage:
         now.restore()
         last = self._start + self._recording.length - 1
         self._bench.pilot.write(last, self._scale)
-
-
-def _lost(losses: list[float], same: list[float], reference: list[float]) -> bool:
-    """Whether a candidate diverged: not finite, or far above the present scale's losses."""
-    if not all(math.isfinite(loss) for loss in losses):
-        return True
-    if not all(math.isfinite(loss) for loss in reference):
-        return False  # there is nothing to compare with
-    mean = sum(reference) / len(reference)
-    deviation = math.sqrt(sum((loss - mean) ** 2 for loss in reference) / len(reference))
-    return sum(losses) / len(losses) > sum(same) / len(same) + _FAR * deviation

@@ -13,6 +13,8 @@ from .search import winsorised
 
 _OCTAVES = 4.0
 """Octaves of scale that make one unit of the process's abscissa."""
+_SHOULDER = 3.0
+"""What is worse by more than so many times the largest gain counts as just that much worse."""
 
 
 @dataclass(frozen=True)
@@ -24,12 +26,15 @@ class Trial:
         score: Mean loss over the scored batches; NaN where the probe diverged.
         difference: Of the score to that of the present scale; NaN likewise.
         error: Standard error of that difference, over the same batches.
+        stopped: Whether the probe was left early, having lost: there is no score then, and
+            difference and error are those of the losses until there.
     """
 
     scale: float
     score: float
     difference: float
     error: float
+    stopped: bool = False
 
 
 @dataclass(frozen=True)
@@ -70,9 +75,7 @@ def trials(present: float, losses: Mapping[float, Sequence[float] | None]) -> li
     return found
 
 
-def decide(
-    present: float, tried: Sequence[Trial], before: Sequence[Trial] = (), cost: float = 0.0
-) -> Decision | None:
+def decide(present: float, tried: Sequence[Trial], cost: float = 0.0) -> Decision | None:
     """The best of the tried scales by a process's mean, if it gains more than its standard error.
 
     Where the best is higher than the present one, the least of those that are as good is taken,
@@ -82,16 +85,16 @@ def decide(
     Args:
         present: The present scale.
         tried: This stage's trials, the present scale's among them.
-        before: The last stage's, which count with their noise inflated by their own spread.
         cost: What a change must gain on top, in units of the score.
 
     Returns:
         The decision, or None where every trial diverged.
     """
     alive = [trial for trial in tried if math.isfinite(trial.difference)]
-    if not alive:
+    whole = [i for i in range(len(alive)) if not alive[i].stopped]
+    if not whole:
         return None
-    process, spread = _process(tried, _carried(before, present))
+    process, spread = _process(tried)
     mean, covariance = process.joint(_abscissa([trial.scale for trial in alive]))
 
     def gap(i: int, j: int) -> tuple[float, float]:
@@ -99,39 +102,32 @@ def decide(
         variance = covariance[i, i] + covariance[j, j] - 2 * covariance[i, j]
         return spread * float(mean[i] - mean[j]), spread * math.sqrt(max(float(variance), 0.0))
 
-    best = int(np.argmin(mean))
-    as_good = [i for i in range(len(alive)) if gap(i, best)[0] <= gap(i, best)[1]]
+    best = min(whole, key=lambda i: float(mean[i]))
+    as_good = [i for i in whole if gap(i, best)[0] <= gap(i, best)[1]]
     raised = [i for i in as_good if alive[i].scale >= present]
     up = alive[best].scale > present
     chosen = min(raised, key=lambda i: alive[i].scale) if up else best
     now = next((i for i, trial in enumerate(alive) if trial.scale == present), None)
     if now is None:
         return Decision(alive[chosen].scale, math.inf, 0.0)
+    other = alive[chosen if chosen != now else best]
     gain, error = gap(now, chosen if chosen != now else best)
-    error = max(error, alive[chosen if chosen != now else best].error)
-    changes = chosen != now and gain > error + cost
+    error = max(error, other.error)
+    # Both must win: what the process expects, and what was seen on the same batches.
+    changes = chosen != now and min(gain, -other.difference) > error + cost
     return Decision(alive[chosen].scale if changes else present, gain, error)
 
 
-def _process(tried: Sequence[Trial], carried: Sequence[Trial]) -> tuple[GaussianProcess, float]:
-    every = [*tried, *carried]
-    values = winsorised([trial.difference for trial in every])
-    centre, spread = float(values[: len(tried)].mean()), float(values[: len(tried)].std()) or 1.0
-    errors = np.array([trial.error if math.isfinite(trial.error) else 0.0 for trial in every])
-    x = _abscissa([trial.scale for trial in every])
-    return GaussianProcess.fit(x, (values - centre) / spread, (errors / spread) ** 2), spread
-
-
-def _carried(before: Sequence[Trial], present: float) -> list[Trial]:
-    """The last stage's trials as differences to the present scale, with inflated errors."""
-    alive = [trial for trial in before if math.isfinite(trial.difference)]
-    origin = next((trial.difference for trial in alive if trial.scale == present), None)
-    if origin is None:
-        return []
-    wide = float(np.std([trial.difference for trial in alive]))
-    return [
-        Trial(t.scale, t.score, t.difference - origin, math.hypot(t.error, 3 * wide)) for t in alive
-    ]
+def _process(tried: Sequence[Trial]) -> tuple[GaussianProcess, float]:
+    values = winsorised([trial.difference for trial in tried])
+    gain = -float(values.min())
+    if gain > 0:  # how bad the bad ones are must not drown what there is to gain
+        values = np.minimum(values, _SHOULDER * gain)
+    spread = float(values.std()) or 1.0
+    errors = np.array([trial.error if math.isfinite(trial.error) else 0.0 for trial in tried])
+    x = _abscissa([trial.scale for trial in tried])
+    process = GaussianProcess.fit(x, (values - values.mean()) / spread, (errors / spread) ** 2)
+    return process, spread
 
 
 def _abscissa(scales: Sequence[float]) -> Array:

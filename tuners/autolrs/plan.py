@@ -34,18 +34,26 @@ class ProbeShape:
         """Updates that a stage costs at most, on top of the run's own.
 
         The present scale is held by the run itself, and costs its cooldown alone; each other
-        candidate a probe; and where one of them wins, it catches up with the run.
+        candidate a probe; where one of them wins, it catches up with the run; and where a rise
+        then turns out to diverge, the run is put back.
         """
-        cooldown = length - self.held(length)
-        scoring = self.candidates * self.scored * FORWARD
-        return (self.candidates - 1) * length + 2 * cooldown + scoring
+        first = length - self.held(length) + self.scored * FORWARD
+        return first + (self.candidates - 1) * self.another(length) + self.after(length)
+
+    def another(self, length: int) -> float:
+        """Updates that one more candidate costs at most."""
+        return length + self.scored * FORWARD
+
+    def after(self, length: int) -> float:
+        """Updates that a change may cost after the probes."""
+        return 2 * length - self.held(length)
 
     def longest(self, allowance: float) -> int:
         """The longest probe whose stage costs no more than ``allowance``; 0 if there is none.
 
         Example:
             >>> ProbeShape(candidates=5, scored=8, hold=0.6).longest(125)
-            23
+            19
         """
         length = max(0, math.floor(allowance / (self.candidates - 1)))
         while length > 1 and self.cost(length) > allowance:
@@ -98,8 +106,15 @@ class Plan:
         Args:
             stage: Its index.
             position: Updates done.
-            spent: What the stages before it cost: what they left is shared out among the rest.
+            spent: What the stages before it cost.
         """
-        share = (self.allowance - spent) / (len(self.starts) - stage)
-        length = min(self.shape.longest(share), self.end - position)
+        length = min(self.shape.longest(self.share(stage, spent)), self.end - position)
         return length if length >= LEAST_PROBE else 0
+
+    def share(self, stage: int, spent: float) -> float:
+        """Updates that this stage may cost: what those before it left is shared out.
+
+        At most twice an even share: what is saved by not searching is mostly saved.
+        """
+        number = len(self.starts)
+        return min((self.allowance - spent) / (number - stage), 2 * self.allowance / number)
