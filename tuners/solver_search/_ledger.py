@@ -44,12 +44,17 @@ class Ledger:
             score = known
         else:
             score = train(sampler, min(self.best, self.fixed[0].score if self.fixed else math.inf))
+        self.take(sampler, score)
+        return score
+
+    def take(self, sampler: Sampler, score: float) -> None:
+        """A sampler's score on train, as the search is told it."""
+        name = key(sampler)
         self.count += 1
         self.told[name] = Scored(self.names.get(name, "search"), sampler, score)
         if score < self.best:
             self.best = score
             self.history.append((self.count, score))
-        return score
 
     def top(self, count: int) -> list[Scored]:
         """The best that the search was told."""

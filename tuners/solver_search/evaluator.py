@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -168,7 +168,7 @@ class Evaluator:
             )
 
     @contextmanager
-    def charged(self, nfe: int) -> Iterator[None]:
+    def charged(self, nfe: int) -> Generator[None]:
         """Count what goes through ``model`` inside, on any part of the noises, as evaluations.
 
         Samples through the network per ``nfe`` and noise, their sum rounded up; and the time.

@@ -10,13 +10,14 @@ from torch import Tensor
 from ...solvers.diffusion import Model, check_prediction
 from ...solvers.diffusion.saved import Sampler
 from ..tuner import Tuner
+from .ending import Judges
 from .evaluator import Evaluator, Reject
 from .gradient import Refiner
 from .noises import Noises
 from .objectives import Objective
 from .progress import Progress
 from .result import SearchResult
-from .search_on import USUAL, Judges, search_on
+from .search_on import USUAL, search_on
 
 REJECT = Reject()
 """The usual early rejection."""
@@ -30,7 +31,7 @@ def search_solver(
     objective: Objective | None = None,
     evaluations: int = 400,
     seed: int = 0,
-    **settings: Any,
+    **keywords: Any,
 ) -> SearchResult: ...
 @overload
 def search_solver(
@@ -40,9 +41,9 @@ def search_solver(
     objective: Objective | None = None,
     evaluations: int = 400,
     seed: int = 0,
-    **settings: Any,
+    **keywords: Any,
 ) -> dict[int, SearchResult]: ...
-def search_solver(
+def search_solver(  # pyright: ignore[reportInconsistentOverload]  # theirs are abbreviated
     model: Model,
     noises: Noises,
     nfe: int | Sequence[int],
@@ -68,7 +69,7 @@ def search_solver(
     2. The method proposes, and is told the scores on the train noises.
     3. The best 20 are scored again on validation, with the best 5 fixed ones; the best of all is
        taken. Never, therefore, is the result worse there than the best fixed sampler.
-    4. It is refined by gradients; what comes out is kept if validation agrees.
+    4. It is refined (:class:`GaussNewton`); what comes out is kept if validation agrees.
     5. It and the best fixed sampler are scored on the test noises, once.
 
     Ctrl-C ends the search or the refinement, not the call: what was best by then is chosen on
@@ -85,8 +86,8 @@ def search_solver(
             counted in the result.
         seed: Of the default method. Same seed, same result.
         method: What proposes: a tuner; :class:`SolverSearch` where it is not given.
-        refine: What refines the winner; None leaves it as it is. With the default, a model or an
-            objective that cannot be differentiated is searched only.
+        refine: What refines the winner; None leaves it as it is. By default
+            :class:`UsualRefinement`, which leaves out what is not possible.
         share: Of the evaluations, how many are the refinement's (none where that is under 10).
         t_start: Where sampling starts; the noise schedule's ``t_max`` where it is not given.
         t_end: Where it ends; its ``t_min``.
@@ -102,7 +103,8 @@ def search_solver(
         The result; for a sequence of ``nfe``, results by ``nfe``.
 
     Raises:
-        TypeError: a refinement that was asked for and cannot be: no gradients pass.
+        TypeError: a refinement that was asked for and cannot be: no gradients pass. Before the
+            search begins, as all that follows.
         ValueError: settings out of range; a network whose output has another shape, is not
             finite, changes from call to call, or is not what ``model.prediction`` says; or one on
             which every fixed sampler diverges. Candidates that diverge count as infinitely bad.
