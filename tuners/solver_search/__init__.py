@@ -5,8 +5,12 @@ from .cost import Cost
 from .evaluator import Evaluator, Reject
 from .evolve import Evolution
 from .fixed import Scored, best_fixed, rank_fixed
+from .gauss_newton import GaussNewton
 from .genetic import GeneticSearch
+from .gits import cheapest, gits_times, step_costs, teacher
+from .gradient import GradientRefinement, Refiner
 from .known import Evaluated
+from .learned import ld3, s4s
 from .mating import crossover, difference
 from .moves import mutate
 from .noises import Noises
@@ -28,8 +32,10 @@ __all__ = [
     "Evaluated",
     "Evaluator",
     "Evolution",
+    "GaussNewton",
     "GeneticSearch",
     "GeometricMean",
+    "GradientRefinement",
     "Judges",
     "Noises",
     "Objective",
@@ -37,6 +43,7 @@ __all__ = [
     "Predictor",
     "Progress",
     "RandomSearch",
+    "Refiner",
     "Reject",
     "Scored",
     "Scores",
@@ -45,13 +52,19 @@ __all__ = [
     "Space",
     "best_fixed",
     "canonical",
+    "cheapest",
     "crossover",
     "difference",
     "fixed_samplers",
+    "gits_times",
     "key",
+    "ld3",
     "mutate",
     "random_schedule",
     "rank_fixed",
+    "s4s",
     "search_on",
     "search_solver",
+    "step_costs",
+    "teacher",
 ]

@@ -139,7 +139,9 @@ class Unknowns:
         if "times" not in parts:
             return self.base
         lambdas = self._knots.lambdas(parts["times"])
-        return _moved_table(self.base, [self._knots.of(i) for i in range(len(self.base.nodes))], lambdas)
+        return _moved_table(
+            self.base, [self._knots.of(i) for i in range(len(self.base.nodes))], lambdas
+        )
 
     def _reweighted(self, table: CoefficientTable, parts: dict[Group, Tensor]) -> CoefficientTable:
         offsets = iter(parts["weights"].unbind()) if "weights" in parts else None
@@ -226,7 +228,7 @@ class _Knots:
 def _moved_table(
     table: CoefficientTable, places: Sequence[int], lambdas: Sequence[Tensor]
 ) -> CoefficientTable:
-    """The nodes elsewhere, each row's weights and scale in the same ratio to a consistent step's."""
+    """The nodes elsewhere; rows in the same ratio to a consistent step's."""
     noise, nodes = table.noise, list[Node]()
     for node, place in zip(table.nodes, places, strict=True):
         if not place:

@@ -85,7 +85,7 @@ class GaussNewton:
             sampler: Where to start.
             train: What it is fitted to.
             validation: What it is chosen on.
-            evaluations: The budget, of both together; a Jacobian begun is finished.
+            evaluations: The budget, of both together.
             callback: ``callback(sampler, score)`` at each new best, so that an interrupted run
                 leaves something.
 
@@ -104,13 +104,14 @@ class GaussNewton:
         best = Incumbent(sampler, validation, callback)
         fit = _Fit(self, unknowns, train)
 
-        def left(needed: int) -> bool:
-            spent = train.cost.evaluations + validation.cost.evaluations - before
-            return spent + needed <= evaluations
+        def left() -> int:
+            return evaluations + before - train.cost.evaluations - validation.cost.evaluations
 
         kept = stuck = 0
-        while left(3) and best.misses < self.patience and stuck < self.patience:
-            if fit.step(lambda: left(2)):
+        while best.misses < self.patience and stuck < self.patience:
+            if left() < fit.price + 2:  # a Jacobian, a try, and the last check
+                break
+            if fit.step(lambda: left() >= 2):
                 kept, stuck = kept + 1, 0
                 if kept % self.checks == 0:
                     best.offer(unknowns.sampler(fit.values))
@@ -132,10 +133,14 @@ class _Fit:
         quarter = min(max(len(train.eps) // 4, 16), 64)
         self.noises = min(settings.noises or quarter, len(train.eps))
         self._next = 0
+        # A Jacobian's evaluations: at most this at first, then what the last one took.
+        self.price = math.ceil((1 + unknowns.size) * self.noises / len(train.eps))
 
     def step(self, affordable: Callable[[], bool]) -> bool:
         """A Jacobian, then steps ever shorter until one lowers the score; whether one did."""
+        before = self.train.cost.evaluations
         found = self._normal_equations()
+        self.price = self.train.cost.evaluations - before + 1
         if found is None:
             self.damping = min(self.damping * _TIGHTEN, _MOST)
             return False

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -11,7 +11,6 @@ from torch import Tensor
 
 from ...schedules import Linear, Schedule, ScheduleLR
 from ...schedules._checks import number, whole
-from ...solvers.diffusion import Model
 from ...solvers.diffusion.model import times_like
 from ...solvers.diffusion.saved import Sampler
 from ._incumbent import Found, Incumbent
@@ -203,7 +202,7 @@ class _Descent:
 
 def check_differentiable(train: Evaluator) -> None:
     """TypeError where gradients do not pass through the network: two calls on one sample."""
-    model, noise = train.model, train.model.noise
+    model = train.model
     together = train.batch is None and train.reject is None  # a condition per sample, perhaps
     eps = train.eps if together else train.eps[:1]
     x = (eps * train.start.sigma).detach().requires_grad_()
