@@ -233,6 +233,6 @@ def _shares(logs: Tensor, groups: Tensor) -> Tensor:
     shares = torch.zeros_like(logs)
     for group in groups.unique():
         rows = groups == group
-        rank = logs[rows].argsort(stable=True).argsort(stable=True)
+        rank = logs[rows].argsort(stable=True).argsort(stable=True).double()
         shares[rows] = 1 / (rank + rows.sum() / 5)
     return shares
