@@ -18,11 +18,14 @@ class Classifier(nn.Module):
         classes: Number of classes.
     """
 
+    mean: Tensor
+    deviation: Tensor
+
     def __init__(self, data: Tensor, classes: int) -> None:
         super().__init__()
         flat = data.flatten(1).float()
         self.register_buffer("mean", flat.mean(0))
-        self.register_buffer("deviation", flat.std(0).clamp_min(1e-3 * float(flat.std())))
+        self.register_buffer("deviation", flat.std(0).clamp_min(0.1 * float(flat.std())))
         self.body = nn.Sequential(
             nn.Linear(flat.shape[1], 128), nn.ReLU(), nn.Linear(128, WIDTH), nn.ReLU()
         )

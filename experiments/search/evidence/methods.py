@@ -3,25 +3,36 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from functools import partial
+from typing import Any
 
-from ....solvers.diffusion import SolverSchedule
+from ....solvers.diffusion import SOLVERS
+from ....solvers.diffusion._scalar import as_float
 from ....solvers.diffusion.saved import Sampler
 from ....tuners.solver_search import (
+    RMSE,
+    Evaluator,
     GeneticSearch,
+    Judges,
     RandomSearch,
+    Refiner,
+    SearchResult,
     SolverSearch,
     fixed_samplers,
+    gits_times,
+    ld3,
+    rank_fixed,
+    s4s,
+    search_on,
 )
-from ....tuners.solver_search.evaluator import Evaluator
-from ....tuners.solver_search.objectives import RMSE
+from ....tuners.solver_search.usual import UsualRefinement
 from ...testbeds import Testbed
 from .ground import Ground
 
-KEPT = 20
-"""Of a search's best, so many are scored again on the validation noises."""
+FINALISTS = 5
+"""Of the fixed solvers, so many are scored on validation before one is refined."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,21 +41,21 @@ class Found:
 
     Attributes:
         sampler: The choice.
-        name: Of the fixed solver that it is, if it is one.
+        origin: Where it comes from: the fixed solver that it is, "search" or "refinement".
         train: Score on the noises of the search; nan where there was none.
         validation: Score on the validation noises.
-        evaluations: True evaluations of the search, gradient steps and rejected ones too.
-        rejected: Those that were stopped early.
-        forwards: Samples through the network in all evaluations, validation too.
+        searched: Score on the validation noises before refinement.
+        evaluations: By phase: "fixed", "search", "choice", "refinement".
+        forwards: Samples through the network in all of them.
         seconds: Wall time of everything, filled in by the study.
     """
 
     sampler: Sampler
-    name: str
+    origin: str
     train: float
     validation: float
-    evaluations: int
-    rejected: int
+    searched: float
+    evaluations: Mapping[str, int]
     forwards: int
     seconds: float = math.nan
 
@@ -88,63 +99,142 @@ class Bench:
 
 
 Method = Callable[[Bench], Found]
+Search = Callable[..., Any]
+"""Noise schedule, NFE, evaluations, seed, t_start, t_end give a Tuner."""
+
+
+# ---- fixed solvers -------------------------------------------------------------------------
 
 
 def best_fixed(bench: Bench) -> Found:
     """The best of all fixed solvers on all grids, on the validation noises."""
-    return _best_fixed(bench, bench.validation)
+    return _best(bench.validation, bench.fixed())
 
 
 def best_fixed_rmse(bench: Bench) -> Found:
     """The same by RMSE: the fixed solver that is to be beaten in that."""
-    return _best_fixed(bench, bench.ground.validation(RMSE()))
+    return _best(bench.ground.validation(RMSE()), bench.fixed())
 
 
-def _best_fixed(bench: Bench, validation: Evaluator) -> Found:
-    best, name, samplers = math.inf, "", bench.fixed()
-    for label, sampler in samplers.items():
-        score = validation(sampler, best)
-        if score < best:
-            best, name = score, label
+def gits(bench: Bench) -> Found:
+    """Every fixed solver on the grid of GITS, the best on the validation noises."""
+    bed, eps = bench.bed, bench.train.eps
+    x = eps * as_float(bench.train.start.sigma)
+    model = bench.train.model
+    times = gits_times(model, x, bench.nfe, bed.t_start, bed.t_end)[bench.nfe]
+    samplers = {name: make(bed.model.noise, times) for name, make in SOLVERS.items()}
+    fitting = {name: s for name, s in samplers.items() if s.nfe == bench.nfe}
+    found = _best(bench.validation, fitting)
+    return replace(found, forwards=found.forwards + bench.train.cost.forwards)
+
+
+def _best(validation: Evaluator, samplers: Mapping[str, Sampler]) -> Found:
+    best = rank_fixed(validation, samplers)[0]
     cost = validation.cost
-    counts = cost.evaluations, cost.rejected, cost.forwards
-    return Found(samplers[name], name, math.nan, best, *counts)
+    counts = {"fixed": cost.evaluations}
+    return Found(best.sampler, best.name, math.nan, best.score, best.score, counts, cost.forwards)
 
 
-Search = SolverSearch | GeneticSearch | RandomSearch
+# ---- searches ------------------------------------------------------------------------------
 
 
-def searched(make: Callable[..., Search]) -> Method:
-    """A search on the training noises; of its best 20 the one that is best on validation."""
+def usual(bench: Bench) -> Found:
+    """What ``search_solver`` does unless told otherwise."""
+    found = search_on(_judges(bench), bench.nfe, bench.evaluations, bench.seed)
+    return _found(found[bench.nfe])
+
+
+def alone(make: Search) -> Method:
+    """A search without refinement; all evaluations are its own."""
 
     def run(bench: Bench) -> Found:
-        bed, train, best = bench.bed, bench.train, math.inf
+        bed = bench.bed
         ends = {"t_start": bed.t_start, "t_end": bed.t_end}
-        search = make(bed.model.noise, bench.nfe, bench.evaluations, bench.seed, **ends)
-        while not search.done:
-            schedule = search.ask()
-            score = train(schedule, best)
-            best = min(best, score)
-            search.tell(schedule, score)
-        return _chosen(bench, search.top(KEPT), best)
+        method = make(bed.model.noise, bench.nfe, bench.evaluations, bench.seed, **ends)
+        found = search_on(_judges(bench), bench.nfe, bench.evaluations, method=method, refine=None)
+        return _found(found[bench.nfe])
 
     return run
 
 
-def _chosen(bench: Bench, samplers: Sequence[Sampler], train: float) -> Found:
-    scores = [bench.validation(sampler) for sampler in samplers]
-    i = min(range(len(scores)), key=scores.__getitem__)
-    cost, more = bench.train.cost, bench.validation.cost
-    counts = cost.evaluations, cost.rejected, cost.forwards + more.forwards
-    return Found(samplers[i], "", train, scores[i], *counts)
+def _judges(bench: Bench) -> Judges:
+    """No test noises: what is found is judged by the study, later."""
+    return Judges(bench.train, bench.validation, bench.validation)
+
+
+def _found(result: SearchResult) -> Found:
+    costs = {k: cost for k, cost in result.costs.items() if k not in ("test", "reference")}
+    return Found(
+        result.sampler,
+        result.origin,
+        result.scores.train,
+        result.scores.validation,
+        result.searched,
+        {phase: cost.evaluations for phase, cost in costs.items()},
+        sum(cost.forwards for cost in costs.values()),
+    )
+
+
+# ---- refinement without a search -----------------------------------------------------------
+
+
+def refined(refine: Refiner) -> Method:
+    """The best fixed solver, refined with all evaluations."""
+
+    def run(bench: Bench) -> Found:
+        ranked = rank_fixed(bench.train, bench.fixed())[:FINALISTS]
+        start = rank_fixed(bench.validation, {s.name: s.sampler for s in ranked})[0]
+        found = refine(start.sampler, bench.train, bench.validation, bench.evaluations)
+        return _learned(bench, found, start.score)
+
+    return run
+
+
+def learned_times(bench: Bench) -> Found:
+    """Times by gradients from the best fixed solvers, as LD3."""
+    ranked = rank_fixed(bench.train, bench.fixed())
+    found = ld3(bench.train, bench.validation, bench.nfe, bench.evaluations, fixed=ranked)
+    return _learned(bench, found)
+
+
+def learned_weights(bench: Bench) -> Found:
+    """Times and weights by gradients in turn from the best fixed solver, as S4S."""
+    return _learned(bench, s4s(bench.train, bench.validation, bench.nfe, bench.evaluations))
+
+
+def _learned(bench: Bench, sampler: Sampler, start: float = math.nan) -> Found:
+    cost, fixed = bench.train.cost + bench.validation.cost, len(bench.fixed())
+    counts = {"fixed": fixed, "refinement": cost.evaluations - fixed}
+    scores = bench.train(sampler), bench.validation(sampler)
+    return Found(sampler, "refinement", *scores, start, counts, cost.forwards)
 
 
 METHODS: Mapping[str, Method] = {
     "fixed": best_fixed,
     "fixed-rmse": best_fixed_rmse,
-    "s3": searched(SolverSearch),
-    "s3-plain": searched(partial(SolverSearch, predictor=None)),
-    "ga": searched(GeneticSearch),
-    "random": searched(RandomSearch),
+    "gits": gits,
+    "s3": usual,
+    "s3-alone": alone(SolverSearch),
+    "s3-blind": alone(partial(SolverSearch, predictor=None)),
+    "ga": alone(GeneticSearch),
+    "random": alone(RandomSearch),
+    "refined": refined(UsualRefinement()),
+    "ld3": learned_times,
+    "s4s": learned_weights,
 }
 """All methods."""
+
+LABELS = {
+    "fixed": "best fixed solver",
+    "fixed-rmse": "best fixed solver by RMSE",
+    "gits": "GITS",
+    "s3": "S^3 and refinement",
+    "s3-alone": "S^3",
+    "s3-blind": "S^3 without predictor",
+    "ga": "GA",
+    "random": "random search",
+    "refined": "refinement of the best fixed",
+    "ld3": "LD3-like",
+    "s4s": "S4S-like",
+}
+"""Of the methods in tables."""

@@ -116,6 +116,7 @@ def _held(folder: Path, cell: Cell, protocol: Protocol) -> Outcome | None:
     held = json.loads(path.read_text("utf-8"))
     if held["settings"] != _settings(protocol):
         return None
-    found = Found(**{**held["found"], "sampler": load_sampler(held["found"]["sampler"])})
+    kept: dict[str, Any] = held["found"] | {"sampler": load_sampler(held["found"]["sampler"])}
+    found = Found(**kept)
     each = torch.tensor(held["each"], dtype=torch.float64)
     return Outcome(cell, found, Errors(**held["errors"]), held["distances"], each)

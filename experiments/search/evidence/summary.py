@@ -79,14 +79,14 @@ def _row(found: Sequence[Outcome], fixed: Outcome, rmse: Sequence[Outcome] | Non
     return Row(
         nfe=found[0].cell.nfe,
         method=method,
-        label=found[0].found.name,
+        label=found[0].found.origin if len(found) == 1 else "",
         seeds=len(found),
         errors=_together([outcome.errors for outcome in found]),
         to_fixed=None if itself else geometric_ratio(each, fixed.each),
         by_seed=tuple(geometric_ratio(row, fixed.each, resamples=1).value for row in each),
         rmse_to_fixed=None if method == FIXED_RMSE else rms_ratio(each, by_rmse),
         distances=_mean([outcome.distances for outcome in found]),
-        evaluations=float(np.mean([cost.evaluations for cost in costs])),
+        evaluations=float(np.mean([sum(cost.evaluations.values()) for cost in costs])),
         seconds=float(np.mean([cost.seconds for cost in costs])),
         forwards=float(np.mean([cost.forwards for cost in costs])),
     )
