@@ -13,6 +13,7 @@ from .execute import sample
 from .lower import lower
 from .model import Model
 from .presets import dpmpp_2m
+from .saved import Sampler
 from .schedule import SolverSchedule
 from .table import CoefficientTable
 
@@ -23,7 +24,7 @@ def sample_ritard(
     model: Callable[..., Tensor],
     x: Tensor,
     sigmas: Sequence[float] | Tensor | None = None,
-    schedule: SolverSchedule | None = None,
+    schedule: Sampler | None = None,
     extra_args: dict[str, Any] | None = None,
     callback: Callable[[dict[str, Any]], None] | None = None,
     disable: bool | None = None,
@@ -36,7 +37,8 @@ def sample_ritard(
         model: ``model(x, sigma, **extra_args)`` returns the denoised x; sigma of shape (batch,).
         x: The first sigma times noise, shape (batch, ...).
         sigmas: Falling noise levels, often with 0 at the end; or else give ``schedule``.
-        schedule: A solver schedule of any noise schedule: only its lambdas count here.
+        schedule: A solver schedule, or a coefficient table, of any noise schedule: only its
+            lambdas count here.
         extra_args: Passed on with every call.
         callback: Called once per network evaluation with a dict of x, i, sigma, sigma_hat and
             denoised, as k-diffusion's samplers do.
@@ -76,10 +78,11 @@ def _of_sigmas(sigmas: Sequence[float] | Tensor, solver: Solver) -> CoefficientT
     return found if isinstance(found, CoefficientTable) else lower(found)
 
 
-def _of_schedule(schedule: SolverSchedule | None) -> CoefficientTable:
+def _of_schedule(schedule: Sampler | None) -> CoefficientTable:
     assert schedule is not None
     kappas = [float(node.sigma) / float(node.alpha) for node in schedule.nodes]
-    return lower(schedule.on(_range(kappas)))
+    moved = schedule.on(_range(kappas))
+    return lower(moved) if isinstance(moved, SolverSchedule) else moved
 
 
 def _range(sigmas: Sequence[float]) -> EDM:

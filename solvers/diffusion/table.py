@@ -119,6 +119,25 @@ class CoefficientTable:
             ),
         )
 
+    def on(self, noise: NoiseSchedule) -> CoefficientTable:
+        """The same sampler at the same lambdas under another noise schedule, as plain numbers.
+
+        The samples, divided by alpha, are the same. ValueError where a lambda is out of range.
+        """
+        old = self.detach()
+        nodes = tuple(_moved(node, self.noise, noise) for node in old.nodes)
+        ratios = [
+            as_float(n.alpha) / as_float(o.alpha) for n, o in zip(nodes, old.nodes, strict=True)
+        ]
+        rows = tuple(
+            row._replace(
+                scale=row.scale * ratios[row.target] / ratios[row.base],
+                terms=tuple((j, c * ratios[row.target]) for j, c in row.terms),
+            )
+            for row in old.rows
+        )
+        return replace(self, noise=noise, nodes=nodes, rows=rows)
+
     def to_dict(self) -> dict[str, Any]:
         """As JSON values (lambda of a clean end as the word "inf")."""
         table = self.detach()
@@ -140,6 +159,16 @@ class CoefficientTable:
             )
             noise, first = NoiseSchedule.from_dict(data["noise"]), data["first"]
             return CoefficientTable(noise, nodes, rows, first)
+
+
+def _moved(node: Node, old: NoiseSchedule, new: NoiseSchedule) -> Node:
+    """The place of the same lambda; the time, which may be apart from it, by its own lambda."""
+    if as_float(node.alpha) == 0:
+        raise ValueError(f"t={as_float(node.t):g}: lambda is infinite; it has no other time")
+    if math.isinf(as_float(node.lam)):
+        return new.node(new.clean)
+    time = new.time_at(old.lambda_at(node.t))
+    return Node(new.node(time).t, node.lam, *new.alpha_sigma(node.lam))
 
 
 def check_rows(table: CoefficientTable) -> None:
