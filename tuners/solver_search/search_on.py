@@ -24,6 +24,8 @@ from .seeds import fixed_samplers
 from .space import Space
 from .usual import UsualRefinement, check_refinement
 
+SHARE = 0.5
+"""Of the evaluations, the refinement's. With less it had not converged at 10 evaluations a sample."""
 FEWEST = 10
 """A refinement with fewer evaluations than this is left out."""
 USUAL = UsualRefinement()
@@ -38,7 +40,7 @@ def search_on(
     *,
     method: Tuner[Any] | None = None,
     refine: Refiner | None = USUAL,
-    share: float = 0.25,
+    share: float = SHARE,
     fixed: Mapping[str, Sampler] | None = None,
     callback: Watch | None = None,
 ) -> dict[int, SearchResult]:

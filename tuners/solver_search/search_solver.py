@@ -17,7 +17,7 @@ from .noises import Noises
 from .objectives import Objective
 from .progress import Progress
 from .result import SearchResult
-from .search_on import USUAL, search_on
+from .search_on import SHARE, USUAL, search_on
 
 REJECT = Reject()
 """The usual early rejection."""
@@ -53,7 +53,7 @@ def search_solver(  # pyright: ignore[reportInconsistentOverload]  # theirs are 
     *,
     method: Tuner[Any] | None = None,
     refine: Refiner | None = USUAL,
-    share: float = 0.25,
+    share: float = SHARE,
     t_start: float | None = None,
     t_end: float | None = None,
     batch: int | None = None,
