@@ -25,7 +25,7 @@ from .space import Space
 from .usual import UsualRefinement, check_refinement
 
 SHARE = 0.5
-"""Of the evaluations, the refinement's. With less it had not converged at 10 evaluations a sample."""
+"""Of the evaluations, the refinement's; with a quarter it had not converged at NFE 10."""
 FEWEST = 10
 """A refinement with fewer evaluations than this is left out."""
 USUAL = UsualRefinement()
