@@ -14,6 +14,7 @@ from .plot import plot
 from .refine import refine
 from .relax import relax
 from .score import score
+from .search import search
 
 app = typer.Typer(
     name="ritard",
@@ -28,6 +29,7 @@ app.command()(plot)
 app.command()(refine)
 app.command()(relax)
 app.command()(score)
+app.command()(search)
 app.add_typer(data_app, name="data")
 
 

@@ -73,6 +73,21 @@ def numbers(name: str, text: str) -> tuple[float, ...]:
         raise ValueError(f"{name}={text!r}: expected numbers with commas between them") from None
 
 
+def integers(name: str, text: str) -> tuple[int, ...]:
+    """Whole numbers with commas between them.
+
+    Example:
+        >>> integers("nfe", "5, 10")
+        (5, 10)
+    """
+    try:
+        return tuple(int(piece) for piece in text.split(","))
+    except ValueError:
+        raise ValueError(
+            f"{name}={text!r}: expected whole numbers with commas between them"
+        ) from None
+
+
 def rates(text: str) -> tuple[float, ...] | None:
     """Learning rates, or None for "auto"."""
     return None if text.strip() == "auto" else numbers("lr-grid", text)
