@@ -202,9 +202,9 @@ def climbed(cost: Callable[[float], float], asks: int) -> list[float]:
 @pytest.mark.parametrize(
     ("optimum", "expected"),
     [
-        (5.1, [2, 4, 6, 8, 7, 5, 5.5]),
-        (-5.1, [2, -2, -4, -6, -8, -5, -4.5]),
-        (0.3, [2, -2, 1, -1, 0.5, 0, 0]),
+        (5.1, [0, 2, 4, 6, 8, 7, 5, 5.5]),
+        (-5.1, [0, 2, -2, -4, -6, -8, -5, -4.5]),
+        (0.3, [0, 2, -2, 1, -1, 0.5, 0, 0]),
     ],
 )
 def test_it_goes_the_way_that_the_cost_falls(optimum: float, expected: list[float]) -> None:
@@ -221,14 +221,27 @@ def test_it_closes_in_on_an_optimum_however_far(optimum: float) -> None:
 
 
 def test_a_cliff_is_not_climbed_again() -> None:
-    asked = climbed(lambda o: math.nan if o > 1.5 else -o, 6)
-    assert asked[0] == 2
-    assert max(asked[1:]) <= 1.5
+    asked = climbed(lambda o: math.nan if o > 1.5 else -o, 7)
+    assert asked[:2] == [0, 2]
+    assert max(asked[2:]) <= 1.5
+
+
+def test_where_the_middle_diverged_it_goes_down() -> None:
+    climb, asked = Climb(0.25, 4.0), []
+    for _ in range(5):
+        asked.append(math.log2(climb.ask()))
+        diverged = asked[-1] > -2.5
+        # As a stage tells it: against the best so far.
+        climb.tell(
+            2.0 ** asked[-1], math.nan if diverged else abs(asked[-1] + 4) - 1 + (len(asked) == 4)
+        )
+    assert asked[:4] == [0, -1, -2, -3]
+    assert asked[4] == -4
 
 
 def test_a_climb_is_saved_in_the_middle() -> None:
     first, second = Climb(0.25, 4.0), Climb(0.25, 4.0)
-    for cost in (-1.0, -2.0, -1.5):
+    for cost in (0.0, -1.0, -2.0, -1.5):
         first.tell(first.ask(), cost)
     second.load_state_dict(json.loads(json.dumps(first.state_dict())))
     assert first.ask() == second.ask()

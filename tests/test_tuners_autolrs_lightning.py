@@ -18,7 +18,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")
 logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
 
 T = 240
-OPTIONS: dict[str, Any] = {"overhead": 0.6, "stages": 2, "candidates": 3, "scored": 4}
+OPTIONS: dict[str, Any] = {"overhead": 0.7, "stages": 2, "candidates": 3, "scored": 4}
 
 
 def dataset(n: int, seed: int) -> TensorDataset:
@@ -123,7 +123,7 @@ def test_the_learned_schedule_is_the_run_bit_for_bit(
     assert isinstance(callback.schedule(), Tabulated)
     fit(plain, ScheduleCallback(callback.schedule()), **options)
     assert same(tuned, plain)
-    assert callback.ledger.overhead <= 0.6
+    assert callback.ledger.overhead <= 0.7
 
 
 class Watch(Callback):
@@ -212,7 +212,7 @@ def test_resuming_from_a_checkpoint(at: int, tmp_path: Path) -> None:
     assert resumed.reports[0] == whole.reports[0]
     assert resumed.reports[1].start == max(120, at)
     assert module.rates[0] == pytest.approx(resumed.schedule()(at, T) / 1024)
-    assert resumed.ledger.overhead <= 0.6
+    assert resumed.ledger.overhead <= 0.7
 
 
 def test_no_checkpoint_is_taken_inside_a_probe(tmp_path: Path) -> None:

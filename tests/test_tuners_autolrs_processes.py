@@ -197,7 +197,7 @@ def killed(folder: str, name: str, mark: str) -> None:
 
     held_out = list(torch.randn(4, 64, 8, generator=torch.Generator().manual_seed(999)))
     tuner = AutoLRSCallback(
-        total_steps=240, held_out=held_out, overhead=0.6, stages=2, candidates=3, scored=4
+        total_steps=240, held_out=held_out, overhead=0.7, stages=2, candidates=3, scored=4
     )
     last = Path(folder, name, "last.ckpt")
     first = torch.load(last, weights_only=True)["global_step"] if last.exists() else 0
@@ -236,7 +236,7 @@ def test_killed_in_a_probe_it_resumes_from_before_the_stage(tmp_path: Path) -> N
     assert resumed["rate"] == 0.0  # the scheduled end
     assert len(resumed["reports"]) == 2
     assert resumed["reports"][0] == uninterrupted["reports"][0]
-    assert resumed["overhead"] <= 0.6
+    assert resumed["overhead"] <= 0.7
     assert all(map(torch.isfinite, torch.tensor(resumed["weight"])))
     assert (resumed["reports"][1]["start"] == resumed["first"]) or (
         resumed["weight"] == uninterrupted["weight"]

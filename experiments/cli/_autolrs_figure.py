@@ -37,7 +37,7 @@ def draw_search(
     ax.plot(t, np.where(rates > 0, rates, np.nan), color=BLUE, linewidth=2.5, label="rate")
     for report in reports:
         for trial in report.trials:
-            lost = math.isnan(trial.difference)
+            lost = math.isnan(trial.difference) or trial.stopped
             chosen = trial.scale == report.scale
             ax.scatter(
                 report.start,

@@ -13,6 +13,7 @@ from ...schedules import Schedule
 from ...tuners.autolrs import AutoLRSCallback
 from ..compare.trial import _quiet
 from ..tasks import Batches, Task
+from ._autolrs_bar import Follow, SearchBar
 
 
 def run(
@@ -31,8 +32,11 @@ def run(
     """
     loaders = task.loaders(seed)
     held_out = _held_out(loaders.val, task.batch_size, options["scored"])
-    callback = AutoLRSCallback(base, steps, held_out=held_out, score=_score, **options)
-    with _quiet():
+    # What is wrong with the arguments is said before a bar is drawn.
+    AutoLRSCallback(base, steps, **options)
+    with _quiet(), SearchBar(steps, lr) as bar:
+        shown = {"on_stage": bar.found, "search": bar.search}
+        callback = AutoLRSCallback(base, steps, held_out=held_out, score=_score, **shown, **options)
         pl.seed_everything(seed, verbose=False)
         module = task.module(optimizer, lr)
         trainer = pl.Trainer(
@@ -40,7 +44,7 @@ def run(
             max_epochs=-1,
             accelerator="cpu",
             devices=1,
-            callbacks=[callback],
+            callbacks=[callback, Follow(bar)],
             logger=False,
             enable_checkpointing=False,
             enable_progress_bar=False,

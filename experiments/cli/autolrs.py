@@ -12,7 +12,7 @@ import typer
 from . import read
 
 if TYPE_CHECKING:
-    from ...tuners.autolrs import AutoLRSCallback, Report
+    from ...tuners.autolrs import AutoLRSCallback
 
 
 def autolrs(
@@ -56,15 +56,11 @@ def autolrs(
     lr = found.base_lrs[optimizer] if lr is None else lr
     steps = found.total_steps if steps is None else steps
 
-    def on_stage(report: Report) -> None:
-        typer.echo(_stage(report, lr, steps), err=True)
-
     options: Any = {
         "overhead": overhead,
         "stages": stages,
         "candidates": candidates,
         "scored": scored,
-        "on_stage": on_stage,
     }
     from ._autolrs_run import run
 
@@ -84,18 +80,6 @@ def autolrs(
         sys.stdout.write(json_.dumps(report, indent=1, allow_nan=False) + "\n")
     else:
         _print(report, save)
-
-
-def _stage(report: Report, lr: float, steps: int) -> str:
-    tried = ", ".join(
-        f"{trial.scale * lr:.3g} {f'{trial.difference:+.3g}' if trial.error >= 0 else 'diverged'}"
-        for trial in report.trials
-    )
-    kept = "keeps" if report.scale == report.before else "takes"
-    return (
-        f"{report.start:>7} of {steps}: {kept} {report.scale * lr:.3g} "
-        f"(tried {tried}; probes of {report.probe}, overhead so far {report.overhead:.1%})"
-    )
 
 
 def _report(

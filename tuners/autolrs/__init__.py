@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 from ._improved_settings import Options
 from ._stage import AllDiverged
 from .autolrs import AutoLRS
+from .climb import Climb
 from .forecast import Forecast, Forecaster, varpro
 from .ledger import Ledger
 from .range_test import RangeTest, range_test
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = [
     "AllDiverged",
     "AutoLRS",
+    "Climb",
     "Forecast",
     "Forecaster",
     "Ledger",

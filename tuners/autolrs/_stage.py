@@ -116,6 +116,7 @@ class Stage:
         else:
             self._losses[self._scale] = None
         whole = shape.another(self._recording.length) + shape.after(self._recording.length)
+        last = math.nan
         for i in range(_ASKS):
             if self._bench.ledger.spent + whole > self._limit:
                 break
@@ -123,6 +124,9 @@ class Stage:
             choice = candidates.ask() if self._bench.ranks.is_first else 0.0
             mine = float(getattr(choice, "value", choice))  # a bandit's Choice, or a number
             (scale,) = self._bench.ranks.decide([mine], self._number + i / 1000)
+            if scale == last:
+                break  # it has nothing more to ask
+            last = scale
             if scale not in self._losses:
                 self._losses[scale] = self._tried(scale, reference)
                 self._keep_if_best(scale, cost)

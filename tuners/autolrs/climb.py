@@ -9,21 +9,22 @@ from typing import Any
 class Climb:
     """Proposes scales one after the other: where to depends on what the last ones cost.
 
-    The cost is taken to have one minimum. The first scale is a step above the middle of the
-    interval (the present scale, of cost 0). While a step is better than all before, the next goes
-    further the same way, also out of the interval: an optimum far off is reached in one stage. If
-    the first step up is worse, the next goes down. Once the best has a neighbour on either side,
-    the wider gap beside it is halved, until it is below half a factor of 2. Then there is nothing
-    more to ask: the present scale comes again.
+    The cost is taken to have one minimum. The first scale is the middle of the interval, the next
+    a step above. While a step is better than all before, the next goes further the same way, also
+    out of the interval: an optimum far off is reached in one stage. If the first step up is worse,
+    the next goes down, as it does while all have diverged. Once the best has a neighbour on either
+    side, the wider gap beside it is halved, down to half an octave (a factor of 2 is one). Then
+    there is nothing more to ask: the middle comes again.
 
     The step is a quarter of the interval, on the log scale.
 
     Example:
         >>> climb = Climb(0.25, 4.0)
-        >>> for _ in range(5):
+        >>> for _ in range(6):
         ...     scale = climb.ask()
         ...     climb.tell(scale, abs(math.log2(scale) - 2.2) - 2.2)
         ...     print(round(scale, 3))
+        1.0
         2.0
         4.0
         8.0
@@ -37,21 +38,25 @@ class Climb:
     def __init__(self, low: float, high: float) -> None:
         # Powers of two stay exact: a learned schedule then has the very rates of its run.
         self._middle, self._step = math.sqrt(low * high), math.log2(high / low) / 4
-        self._costs = {0.0: 0.0}  # by octaves above the middle
+        self._costs: dict[float, float] = {}  # by octaves above the middle
         self._asked = 0.0
 
     def ask(self, context: Any = None) -> float:
-        """The next scale; the present one when there is nothing more to ask."""
+        """The next scale; the middle when there is nothing more to ask."""
         del context
         self._asked = self._next()
         return self._middle * 2.0**self._asked
 
     def tell(self, choice: float, cost: float) -> None:
-        """How much worse than the present scale it was; NaN where it diverged."""
+        """How much worse than another one it was; NaN where it diverged.
+
+        Of equal costs the last is taken for the best: where the middle diverged, differences are
+        to the best so far.
+        """
         octaves = math.log2(choice / self._middle)
         known = self._asked if math.isclose(octaves, self._asked, abs_tol=1e-9) else octaves
-        if known != 0.0:
-            self._costs[known] = cost if math.isfinite(cost) else math.inf
+        self._costs.pop(known, None)
+        self._costs[known] = cost if math.isfinite(cost) else math.inf
 
     def state_dict(self) -> dict[str, Any]:
         """What was told, as (octaves, cost)."""
@@ -63,7 +68,11 @@ class Climb:
         self._costs = {octaves: cost for octaves, cost in state_dict["costs"]}
 
     def _next(self) -> float:
-        best = min(self._costs, key=lambda octaves: self._costs[octaves])
+        if not self._costs:
+            return 0.0
+        if all(math.isinf(cost) for cost in self._costs.values()):
+            return min(self._costs) - self._step
+        best = min(reversed(self._costs), key=lambda octaves: self._costs[octaves])
         above = min((o for o in self._costs if o > best), default=None)
         below = max((o for o in self._costs if o < best), default=None)
         if above is None:
