@@ -4,6 +4,7 @@ import math
 import weakref
 from dataclasses import replace
 from itertools import pairwise
+from typing import Any
 
 import pytest
 import torch
@@ -24,6 +25,7 @@ from ritard.solvers.diffusion import (
     check_prediction,
     ddim,
     deis,
+    deis_tab,
     dpmpp_2m,
     dpmpp_2s,
     dpmpp_3m,
@@ -449,3 +451,23 @@ def test_states_may_be_replaced_on_the_way():
     with pytest.raises(RuntimeError, match="is over"):
         for _ in range(4):
             run.advance(torch.zeros(2, 3), "data")
+
+
+@pytest.mark.parametrize("make", [ipndm, heun, deis_tab, unipc])
+def test_a_table_moves_to_another_noise_schedule(make: Any) -> None:
+    """Samples divided by alpha stay; k-diffusion's form takes a table of any noise schedule."""
+    vp = VPLinear()
+    means = torch.tensor([[1.0, 0.0], [-1.0, 0.5]], dtype=torch.float64)
+    data = GaussianMixture(means, torch.full((2,), 0.04, dtype=torch.float64))
+    made = make(vp, grids.uniform_lambda(vp, 4))
+    table = lower(made) if isinstance(made, SolverSchedule) else made
+    start, end = table.nodes[0], table.nodes[-1]
+    y = 100 * torch.randn(6, 2, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    own = sample(data.model(vp), y * start.alpha, table) / end.alpha
+    edm = EDM(1.01 * start.sigma / start.alpha, 1e-3)
+    moved = table.on(edm)
+    assert moved.noise == edm
+    assert torch.allclose(sample(data.model(edm), y, moved), own, rtol=1e-11, atol=1e-11)
+    assert torch.allclose(sample_ritard(data.denoise, y, schedule=table), own, rtol=1e-11)
+    with pytest.raises(ValueError, match="t="):
+        table.on(EDM(1.0, 0.1))
