@@ -39,7 +39,7 @@ class Evolution:
     focus: float = 4.0
     crossover: float = 0.2
     difference: float = 0.3
-    pool: int = 10
+    pool: int = 4
     generations: int = 2
     unguided: float = 0.25
 

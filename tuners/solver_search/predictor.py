@@ -37,10 +37,10 @@ class Predictor:
         TypeError, ValueError: settings out of range.
     """
 
-    members: int = 5
-    hidden: int = 32
-    steps: int = 40
-    batch: int = 48
+    members: int = 4
+    hidden: int = 24
+    steps: int = 25
+    batch: int = 32
     lr: float = 5e-3
     margin: float = 1.0
     least: float = 0.05

@@ -84,7 +84,7 @@ class SolverSearch(KnownCosts):
         t_start: float | None = None,
         t_end: float | None = None,
         evolution: Evolution | None = None,
-        batch: int = 20,
+        batch: int = 32,
     ) -> None:
         space = Space() if space is None else space
         super().__init__(noise, nfe, evaluations, seed, space, start, t_start, t_end)
