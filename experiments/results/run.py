@@ -33,6 +33,12 @@ SCRIPTS = {
     "relax-heat": "relax_heat.py 25 50 100",
     "relax-heat-variable": "relax_heat.py 50 --variable",
     "relax-matrices": "relax_matrices.py",
+    "autolrs-logreg": "automatic.py logreg",
+    "autolrs-mlp": "automatic.py mlp",
+    "autolrs-shakespeare": "automatic.py shakespeare",
+    "autolrs-fashion": "automatic.py fashion",
+    "autolrs-cifar10": "automatic.py cifar10",
+    "autolrs-scores": "automatic.py fashion --scores",
 }
 
 
