@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -15,8 +16,11 @@ from torch import Tensor
 
 from ..data import images
 from .fashion import padded
-from .training import WINDOW, Settings, Training
+from .training import Settings, Training
 from .weights import load, save, weights_path
+
+WINDOW = 250
+"""Steps between two checkpoints."""
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -32,7 +36,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     out = given.out or weights_path()
     checkpoint = given.checkpoint or out.with_suffix(".checkpoint.pt")
     settings = Settings(steps=given.steps, seed=given.seed)
-    train(settings, training_images(), out, checkpoint)
+    train(settings, training_images(), out, checkpoint, report=partial(print, flush=True))
 
 
 def training_images() -> Tensor:
@@ -40,8 +44,23 @@ def training_images() -> Tensor:
     return padded(torch.tensor(images("fashion_mnist")[0]))
 
 
-def train(settings: Settings, data: Tensor, out: Path, checkpoint: Path) -> Training:
-    """Run to the end, with a checkpoint every ``WINDOW`` steps; then write the weights.
+def train(
+    settings: Settings,
+    data: Tensor,
+    out: Path,
+    checkpoint: Path,
+    every: int = WINDOW,
+    report: Callable[[str], object] = print,
+) -> Training:
+    """Run to the end, with a checkpoint every so many steps; then write the averaged weights.
+
+    Args:
+        settings: The settings.
+        data: Images as bytes, (n, 1, side, side).
+        out: File of the weights.
+        checkpoint: File of the state: read where it is there, and left for the record.
+        every: Steps between checkpoints, over which the recorded losses are averaged.
+        report: Called with a line after each.
 
     Raises:
         ValueError: the checkpoint is of other settings or data, or damaged.
@@ -49,22 +68,25 @@ def train(settings: Settings, data: Tensor, out: Path, checkpoint: Path) -> Trai
     training = Training(settings, data)
     if checkpoint.exists():
         training.load_state_dict(load(checkpoint))
-        print(f"going on from step {training.step}", flush=True)
+        report(f"going on from step {training.step}")
     while training.step < settings.steps:
         began, before = time.perf_counter(), training.step
-        losses = list(training.run(WINDOW - before % WINDOW))
+        losses = list(training.run(every - before % every))
         training.losses.append(sum(losses) / len(losses))
         save(training.state_dict(), checkpoint)
-        pace = (time.perf_counter() - began) / len(losses)
-        print(
-            f"step {training.step}/{settings.steps}  loss {training.losses[-1]:.4f}  "
-            f"{pace:.3f} s/step  {pace * (settings.steps - training.step) / 60:.1f} min left",
-            flush=True,
-        )
-    weights = {name: value.contiguous() for name, value in training.average.state_dict().items()}
-    save({"record": training.record(), "weights": weights}, out)
-    print(f"weights: {out}")
+        report(_line(training, (time.perf_counter() - began) / len(losses)))
+    save({"record": training.record(), "weights": training.average.state_dict()}, out)
+    report(f"weights: {out}")
     return training
+
+
+def _line(training: Training, pace: float) -> str:
+    steps = training.settings.steps
+    left = pace * (steps - training.step) / 60
+    return (
+        f"step {training.step}/{steps}  loss {training.losses[-1]:.4f}  "
+        f"{pace:.3f} s/step  {left:.1f} min left"
+    )
 
 
 if __name__ == "__main__":

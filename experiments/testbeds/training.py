@@ -15,9 +15,6 @@ from ...schedules._checks import number, whole
 from .network import make_network
 from .precondition import Preconditioned
 
-WINDOW = 250
-"""Steps over which a reported loss is averaged."""
-
 
 @dataclass(frozen=True)
 class Settings:
@@ -71,6 +68,11 @@ class Training:
     Args:
         settings: The settings.
         data: Images (n, 1, side, side), as bytes (0 to 255 stands for -1 to 1).
+
+    Attributes:
+        step: Updates done.
+        losses: Mean losses, for the record: the caller appends them.
+        average: The network of averaged weights.
     """
 
     def __init__(self, settings: Settings, data: Tensor) -> None:
