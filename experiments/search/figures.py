@@ -112,7 +112,7 @@ def schedule_handles() -> list[Line2D]:
 def _lambdas(sampler: Sampler) -> list[float]:
     """Lambdas of the knots; a clean end is drawn a little beyond the knot before it."""
     if isinstance(sampler, SolverSchedule):
-        lams = [node.lam for node in sampler.nodes]
+        lams = [as_float(node.lam) for node in sampler.nodes]
     else:
         predicted = [row.target for row in sampler.rows if row.role == "predict"]
         lams = [as_float(sampler.nodes[i].lam) for i in (0, *predicted)]

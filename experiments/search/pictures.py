@@ -10,6 +10,7 @@ import numpy as np
 from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 from torch import Tensor
 
 from ...schedules._atomic import atomic_path
@@ -58,8 +59,8 @@ def _samples(ground: Ground, found: Mapping[int, Found], path: Path) -> None:
         ):
             rows.append((f"NFE {nfe}\n{name}", judge.samples(sampler)))
     with rc_context(_STYLE):
-        figure = Figure(figsize=(SAMPLES + 1.2, len(rows)), layout="constrained")
-        figure.get_layout_engine().set(w_pad=0.01, h_pad=0.01, wspace=0, hspace=0)  # pyright: ignore[reportOptionalMemberAccess, reportAttributeAccessIssue]
+        layout = ConstrainedLayoutEngine(w_pad=0.01, h_pad=0.01, wspace=0, hspace=0)
+        figure = Figure(figsize=(SAMPLES + 1.2, len(rows)), layout=layout)
         axes = figure.subplots(len(rows), len(judge.eps), squeeze=False)
         for line, (name, samples) in zip(axes, rows, strict=True):
             for ax, sample in zip(line, samples, strict=True):

@@ -18,15 +18,7 @@ from .task import Task
 
 Findings = Mapping[int, Found]
 
-COLUMNS = (
-    "nfe",
-    "sampler",
-    "searched",
-    "train",
-    "validation",
-    "test",
-    "ratio",
-)
+COLUMNS: tuple[str, ...] = ("nfe", "sampler", "searched", "train", "validation", "test", "ratio")
 
 
 def to_json(task: Task, found: Findings) -> str:
