@@ -9,6 +9,7 @@ from .gauss_newton import GaussNewton
 from .genetic import GeneticSearch
 from .gits import cheapest, gits_times, step_costs, teacher
 from .gradient import GradientRefinement, Refiner
+from .in_turn import InTurn
 from .known import Evaluated
 from .learned import ld3, s4s
 from .mating import crossover, difference
@@ -36,6 +37,7 @@ __all__ = [
     "GeneticSearch",
     "GeometricMean",
     "GradientRefinement",
+    "InTurn",
     "Judges",
     "Noises",
     "Objective",

@@ -11,13 +11,18 @@ from ._incumbent import Found
 from .evaluator import Evaluator
 from .gauss_newton import GaussNewton
 from .gradient import GradientRefinement, Refiner, check_differentiable
+from .in_turn import InTurn
+
+LEAST_SQUARES = InTurn((GaussNewton(), GaussNewton(("times", "weights", "sums", "network_times"))))
+"""Few unknowns take few evaluations; more of them help where those are stuck."""
 
 
 @dataclass(frozen=True)
 class UsualRefinement:
-    """:class:`GaussNewton`, or :class:`GradientRefinement` where there is no reference.
+    """:class:`GaussNewton` on times and weights, then on all; else :class:`GradientRefinement`.
 
-    And nothing, where no gradient passes from the objective, or the network, to the sampler.
+    The latter where there is no reference. And nothing, where no gradient passes from the
+    objective, or the network, to the sampler.
     """
 
     def choice(self, train: Evaluator) -> Refiner | None:
@@ -25,7 +30,7 @@ class UsualRefinement:
         if not _differentiable(train):
             return None
         if train.objective.needs_reference:
-            return GaussNewton()
+            return LEAST_SQUARES
         try:
             check_differentiable(train)
         except TypeError:
