@@ -5,6 +5,7 @@ The file is also the program that they run: ``python <this file> WORKER FOLDER .
 
 import json
 import os
+import socket
 import subprocess
 import sys
 import time
@@ -25,9 +26,9 @@ ENV = {
 }
 
 
-def start(worker: str, *args: object, rank: int = 0) -> subprocess.Popen[str]:
+def start(worker: str, *args: object, rank: int = 0, **more: object) -> subprocess.Popen[str]:
     command = [sys.executable, __file__, worker, *map(str, args)]
-    env = os.environ | ENV | {"RANK": str(rank)}
+    env = os.environ | ENV | {"RANK": str(rank)} | {key: str(more[key]) for key in more}
     return subprocess.Popen(
         command, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
@@ -151,12 +152,91 @@ def test_no_step_adds_a_collective(runs: Path) -> None:
     """Stages of the same kind in a run half as long again: as many collectives."""
     short, long = (results(runs, f"improved-{n}")[0] for n in (600, 900))
     for run in (short, long):
-        alive = [r for r in run["reports"] if all(t["score"] is not None for t in r["trials"])]
-        assert len(alive) == len(run["reports"]) == 2  # none was left early
-        # A stage: the recorded losses, the present scale's score; for each of 3 others three
-        # looks and a score. One broadcast a candidate, and one of the decision.
-        assert run["calls"] == {"all_reduce": 2 * (2 + 3 * 4), "broadcast": 2 * (3 + 1)}
+        stages = run["reports"]
+        trials = [t for r in stages for t in r["trials"]]
+        assert len(stages) == 2
+        assert all(t["score"] is not None for t in trials)  # none was left early
+        # A stage: the recorded losses, the present scale's score; for each other three looks and
+        # a score; two readings of a rise that is watched. One broadcast for each scale that is
+        # asked for, the present one among them, and one of the decision.
+        others, rises = len(trials) - 2, sum(r["scale"] > r["before"] for r in stages)
+        assert run["calls"]["all_reduce"] == 2 * 2 + 4 * others + 2 * rises
+        assert 0 <= run["calls"]["broadcast"] - (len(trials) + 2) <= 2 * 2
     assert long["ledger"][0] == 900
+
+
+# ---- two processes, Lightning ----------------------------------------------------------------
+
+
+def lightning(folder: str) -> None:
+    """A fit under DDP, each rank with data of its own."""
+    import lightning as L
+    from ritard.tuners.autolrs import AutoLRSCallback
+    from torch.utils.data import DataLoader
+
+    rank = int(os.environ["RANK"])
+    rates: list[float] = []
+
+    class Module(L.LightningModule):
+        def __init__(self) -> None:
+            super().__init__()
+            torch.manual_seed(0)
+            self.net = nn.Sequential(nn.Linear(6, 8), nn.ReLU(), nn.Linear(8, 1))
+
+        def training_step(self, batch: Tensor, batch_idx: int) -> Tensor:
+            del batch_idx
+            return (self.net(batch) - batch[:, :1] * (1 + rank)).square().mean()
+
+        def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
+            rates.append(optimizer.param_groups[0]["lr"])
+
+        def configure_optimizers(self) -> torch.optim.Optimizer:
+            return torch.optim.SGD(self.parameters(), lr=2e-4, momentum=0.9)
+
+    generator = torch.Generator().manual_seed(100 + rank)
+    held_out = list(torch.randn(4, 64, 6, generator=generator))
+    tuner = AutoLRSCallback(
+        total_steps=300, held_out=held_out, overhead=1.0, stages=2, candidates=4, scored=4
+    )
+    trainer = L.Trainer(
+        max_steps=300, max_epochs=-1, accelerator="cpu", devices=2, strategy="ddp",
+        callbacks=[tuner], logger=False, enable_checkpointing=False, enable_progress_bar=False,
+        enable_model_summary=False, use_distributed_sampler=False,
+    )  # fmt: skip
+    module = Module()
+    data = DataLoader(torch.randn(300, 4, 6, generator=generator), batch_size=None)  # type: ignore[arg-type]
+    trainer.fit(module, data)
+    report(
+        folder, "lightning", rates=rates, reports=[r.to_dict() for r in tuner.reports],
+        weights=[p.sum().item() for p in module.parameters()], world=trainer.world_size,
+        ledger=[tuner.ledger.productive, tuner.ledger.search, tuner.ledger.scored],
+        steps=trainer.global_step,
+    )  # fmt: skip
+    leave()
+
+
+def test_two_ranks_of_a_lightning_trainer_never_disagree(tmp_path: Path) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    common = {"WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2", "GROUP_RANK": "0", "MASTER_PORT": port}
+    common |= {"MASTER_ADDR": "127.0.0.1", "TORCHELASTIC_RUN_ID": "test"}
+    ranks = [
+        start("lightning", tmp_path, rank=rank, **common, LOCAL_RANK=rank) for rank in range(2)
+    ]
+    try:
+        for process in ranks:
+            finish(process)
+    finally:
+        for process in ranks:
+            process.kill()
+    first, second = results(tmp_path, "lightning")
+    assert first == second
+    assert first["world"] == 2
+    assert first["steps"] == first["ledger"][0] == 300
+    assert len(first["rates"]) == sum(first["ledger"][:2])
+    assert len(first["reports"]) >= 2
+    assert {r["scale"] for r in first["reports"]} != {1.0}
 
 
 # ---- killed in a probe -----------------------------------------------------------------------
@@ -244,4 +324,4 @@ def test_killed_in_a_probe_it_resumes_from_before_the_stage(tmp_path: Path) -> N
 
 
 if __name__ == "__main__":
-    {"ddp": ddp, "killed": killed}[sys.argv[1]](*sys.argv[2:])
+    {"ddp": ddp, "lightning": lightning, "killed": killed}[sys.argv[1]](*sys.argv[2:])

@@ -47,7 +47,7 @@ class SearchBar(Bar):
         return _Shown(self, low, high)
 
     def _text(self) -> str:
-        return f"rate {self._rate:.3g}, {self._stage} stages, overhead {self._overhead:.1%}"
+        return f"rate {self._rate:.3g}, {self._stage} stages, overhead so far {self._overhead:.1%}"
 
     def _say(self, text: str) -> None:
         self._progress.update(self._task, description=text)

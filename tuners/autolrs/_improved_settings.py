@@ -27,8 +27,10 @@ class Options(TypedDict, total=False):
             cap that is never passed. 0.1.
         stages: Into how many parts the run is cut, each of which may begin with a search. By
             default 8, or as many as leave probes of 20 updates.
-        candidates: Scales tried in a stage, the present one among them, >= 2. 5.
-        first_octaves: How far the first stage looks up and down, in factors of 2. 4.
+        candidates: Scales for which a stage has room, the present one among them, >= 2. Probes
+            that are left early make room for more. 5.
+        first_octaves: How far the first stage is to look up and down, in factors of 2. The default
+            search begins with steps of half as much, and goes on beyond while it gains. 4.
         octaves: Likewise for the stages after it. 2.
         scored: Batches on which a scale is scored, >= 2. 8.
         hold: Part of a probe at its scale; over the rest the rate falls to zero. 0.6.
@@ -36,9 +38,10 @@ class Options(TypedDict, total=False):
         switching_cost: What a change must gain beyond its standard error, in units of the
             loss. 0.
         search: Makes a tuner that proposes scales between two given ones, numbers or with their
-            ``value``, and is told how much worse they score than the present one. By default they
-            lie at equal ratios; :class:`RateSearch` is another choice, and so is any Optuna
-            sampler, by ``ritard.tuners.bandits.OptunaTuner``.
+            ``value``, and is told how much worse they score than the present one (where that
+            diverged: than the best so far). By default :class:`Climb`; :class:`RateSearch` is
+            another choice, and so is any Optuna sampler, by
+            ``ritard.tuners.bandits.OptunaTuner``.
         on_stage: Called with the :class:`Report` of each stage.
     """
 

@@ -41,6 +41,10 @@ class AutoLRS(SearchedRun):
     - The search costs at most ``overhead`` of ``total_steps``, scoring included; see ``ledger``.
     - Where processes train together (torch.distributed), they agree: losses are averaged over
       them, and the first decides. No other update has a collective more.
+    - A candidate that diverges is left early, as is a lower one that is behind, and what that saves
+      pays for more of them. Where two stages in a row changed nothing, stages are passed over.
+    - A rise is watched for the length of a probe: if the loss diverges after all, the run is put
+      where the former factor would have led it.
     - What is yielded, saved or interrupted is never inside a probe.
 
     Args:
@@ -80,7 +84,7 @@ class AutoLRS(SearchedRun):
         (True, 2000, True)
 
     Source: Jin et al. (2021), AutoLRS, arXiv:2105.10762, for stages, candidates from one state
-    and the Gaussian process. Different: the score, replayed batches, a trust region, a budget.
+    and the Gaussian process. Different: the score, replayed batches, the search, a budget.
     :meth:`faithful` is the published algorithm.
     """
 
