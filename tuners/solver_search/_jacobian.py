@@ -45,18 +45,25 @@ def jacobian(
         The result, and its derivatives of shape (p, batch, ...).
     """
     base = table(values).detach()
-    run = Execution(base, x)
-    if base.first != "network":
-        run.advance(first_output(base.first, run.x, base.nodes[0], model.mean), "noise")
+    run = _begin(model, x, base)
     stages = _finish(model, run)
     columns: list[Tensor] = []
     for k in range(len(values)):
         shifted = values.clone()
         shifted[k] += step
-        resumed = _resume(model, stages, base, table(shifted).detach())
+        other = table(shifted).detach()
+        resumed = _resume(model, stages, base, other) or _begin(model, x, other)
         _finish(model, resumed)
         columns.append((resumed.x - run.x) / step)
     return run.x, torch.stack(columns)
+
+
+def _begin(model: Model, x: Tensor, table: CoefficientTable) -> Execution:
+    """A run up to its first network call."""
+    run = Execution(table, x)
+    if table.first != "network":
+        run.advance(first_output(table.first, run.x, table.nodes[0], model.mean), "noise")
+    return run
 
 
 def _finish(model: Model, run: Execution) -> list[Stage]:
@@ -71,10 +78,12 @@ def _finish(model: Model, run: Execution) -> list[Stage]:
 
 def _resume(
     model: Model, stages: list[Stage], base: CoefficientTable, other: CoefficientTable
-) -> Execution:
-    """A run of the other table from the last stage before which both are alike."""
+) -> Execution | None:
+    """A run of the other table from the last stage before which both are alike, if any."""
     pairs = zip(base.rows, other.rows, strict=True)
     alike = next((i for i, (a, b) in enumerate(pairs) if a != b), len(base.rows))
+    if not stages or stages[0].run.row > alike:
+        return None
     found = stages[0]
     for before, stage in pairwise(stages):
         if stage.run.row > alike or base.nodes[before.place] != other.nodes[before.place]:

@@ -39,7 +39,8 @@ class GaussNewton:
             scalings 1 + c h; "weights": the rows' weights of all outputs known, at the same sum,
             so that constant outputs stay exact; "sums": those sums too; "network_times": the times
             told to the network, apart from the steps' own.
-        noises: How many noises a Jacobian is taken on; a quarter of them, 16 to 64, if None.
+        noises: How many noises a Jacobian is taken on; a quarter of them, 16 to 64, if None. All
+            where the evaluator neither batches nor rejects: the network may know its samples.
         damping: At the start; it then follows the success of the steps.
         checks: How many kept steps lie between two checks on validation.
         patience: Stop after so many checks without a new best, or Jacobians without a step.
@@ -130,11 +131,13 @@ class _Fit:
         self.values = torch.zeros(unknowns.size, dtype=torch.float64)
         self.score = train(unknowns.sampler(self.values))
         self.damping = settings.damping
-        quarter = min(max(len(train.eps) // 4, 16), 64)
-        self.noises = min(settings.noises or quarter, len(train.eps))
+        count = len(train.eps)
+        together = train.batch is None and train.reject is None  # a condition per sample, perhaps
+        quarter = min(max(count // 4, 16), 64)
+        self.noises = count if together else min(settings.noises or quarter, count)
         self._next = 0
         # A Jacobian's evaluations: at most this at first, then what the last one took.
-        self.price = math.ceil((1 + unknowns.size) * self.noises / len(train.eps))
+        self.price = math.ceil((1 + unknowns.size) * self.noises / count)
 
     def step(self, affordable: Callable[[], bool]) -> bool:
         """A Jacobian, then steps ever shorter until one lowers the score; whether one did."""
