@@ -1,4 +1,4 @@
-"""Moves of solver schedules: always valid, the same cost, and canonical forms that change nothing."""
+"""Moves of solver schedules: always valid, of the same cost; forms that change nothing."""
 
 import math
 from dataclasses import replace
@@ -12,7 +12,7 @@ from ritard.solvers.diffusion import (
     EDM,
     CoefficientTable,
     Flow,
-    GaussianMixture,
+    Model,
     NoiseSchedule,
     SolverSchedule,
     SolverStep,
@@ -94,9 +94,7 @@ def test_the_canonical_form_is_the_same_sampler_and_its_own(case: tuple[int, int
     found = canonical(noisy)
     assert found == canonical(found) == schedule
     assert key(noisy) == key(schedule)
-    model = GaussianMixture(torch.tensor([[1.0, -1.0], [0.5, 2.0]]).double(), 0.1).model(
-        schedule.noise
-    )
+    model = Model(lambda x, t: torch.sin(x) + t[:, None], schedule.noise, "v")
     x = torch.randn(3, 2, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
     x = x * float(schedule.nodes[0].sigma)
     one, two = (sample(model, x, lower(s)) for s in (noisy, found))
@@ -217,7 +215,7 @@ def test_a_panel_covers_solvers_and_grids_and_its_fit_finds_the_best_of_the_rest
     costs = {key(s): by_row[s.times] * by_column[str(s.steps)] for s in seeds}
     panel = spread(seeds, 2 * len(columns))
     found = promising(seeds, {key(s): costs[key(s)] for s in panel}, 20)
-    rest = sorted((costs[key(s)] for s in seeds if s not in panel))
+    rest = sorted(costs[key(s)] for s in seeds if s not in panel)
     assert len(found) == 20 and not any(s in panel for s in found)
     assert sum(costs[key(s)] <= rest[19] for s in found) >= 15
     few = spread(seeds, 7)

@@ -176,7 +176,7 @@ def _plain(space: Space) -> list[tuple[str, Any]]:
 
 def _costs(nfe: Any) -> tuple[int, ...]:
     """The numbers of evaluations searched for, each once."""
-    given = [nfe] if isinstance(nfe, int) else list(nfe)
+    given = list(nfe) if isinstance(nfe, list | tuple | set | range) else [nfe]
     found = tuple(dict.fromkeys(whole("nfe", n, low=1) for n in given))
     if not found:
         raise ValueError("nfe: expected at least one number of evaluations")

@@ -68,7 +68,9 @@ def lay(
     """
     if grid not in GRIDS:
         raise ValueError(f"grid={grid!r}: expected one of {', '.join(GRIDS)}")
-    if end is None or end != noise.clean or steps == 1:
+    if steps == 1:  # the ends alone, whatever is between them
+        return grids.uniform_t(noise, 1, start, end)
+    if end is None or end != noise.clean:
         return GRIDS[grid](noise, steps, start, end)
     return (*GRIDS[grid](noise, steps - 1, start, noise.t_min), end)
 
