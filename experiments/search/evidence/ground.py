@@ -13,8 +13,7 @@ import torch
 from torch import Tensor
 
 from ....schedules._atomic import atomic_path
-from ....tuners.solver_search.evaluator import Evaluator
-from ....tuners.solver_search.objectives import Objective
+from ....tuners.solver_search import Evaluator, Objective, Reject
 from ...testbeds import Testbed, get_testbed
 from .features import Classifier, train_classifier
 from .protocol import Protocol
@@ -77,9 +76,9 @@ class Ground:
 
     def _evaluator(self, start: int, count: int, objective: Objective | None) -> Evaluator:
         rows, bed = slice(start, start + count), self.bed
-        return Evaluator(
-            bed.model, self.eps[rows], objective, self.exact[rows], bed.t_start, bed.t_end
-        )
+        early = Reject(min(64, max(count // 4, 1)))
+        eps, exact = self.eps[rows], self.exact[rows]
+        return Evaluator(bed.model, eps, objective, exact, bed.t_start, bed.t_end, reject=early)
 
 
 def lay_ground(protocol: Protocol, path: Path) -> Iterator[Ground]:
