@@ -14,6 +14,10 @@ from .precondition import Preconditioned
 from .testbed import Testbed
 from .weights import load, weights_path
 
+# 64 and 128 steps of the reference solver agree to this in the worst pixel of 64 images, and 128
+# steps are then off by 8e-6 in geometric mean over images and 2e-4 at most (RMS, against 256).
+_TOLERANCE = 0.05
+
 
 def unet() -> Testbed:
     """Images of 32 x 32 pixels in [-1, 1], float32; sigma from 80 to 0.002.
@@ -33,7 +37,7 @@ def unet() -> Testbed:
         padded(images.data),
         padded(images.held_out),
         image=(SIDE, SIDE),
-        reference_tol=1e-3,
+        reference_tol=_TOLERANCE,
         labels=images.labels,
     )
 

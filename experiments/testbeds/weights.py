@@ -38,7 +38,10 @@ def load(path: Path) -> dict[str, Any]:
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # torch raises many kinds
-        raise ValueError(f"{path}: not readable ({error}); remove it and run: {COMMAND}") from error
+        reason = str(error).partition("\n")[0]
+        raise ValueError(
+            f"{path}: not readable ({reason}); remove it and run: {COMMAND}"
+        ) from error
     if not isinstance(content, dict) or "record" not in content:
         raise ValueError(f"{path}: not made by {COMMAND}; remove it and run that")
     return content
