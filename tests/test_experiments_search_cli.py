@@ -64,9 +64,9 @@ def test_it_reports_what_the_library_alone_makes_of_the_schedule(here, capsys):
     folder = here / "ritard-runs" / "search-mixture"
     out, err = capsys.readouterr()
     assert out == (folder / "report.json").read_text() and "Traceback" not in err
-    assert "saved schedule.json" in err and "sqlite:///" in err
+    assert "saved schedule.json" in err and "journal:" in err
     assert {path.name for path in folder.iterdir()} == {
-        "report.json", "table.csv", "errors.png", "schedule-nfe3.png", "trials.db", "exact",
+        "report.json", "table.csv", "errors.png", "schedule-nfe3.png", "trials.log", "exact",
     }  # fmt: skip
 
     bed = get_testbed("mixture")
@@ -156,7 +156,7 @@ def test_killed_in_the_middle_or_shared_by_two_it_finds_the_same(here):
     after = evaluations(url)
     lost = after.count("FAIL")
     assert after[: len(before)].count("COMPLETE") == before.count("COMPLETE") and lost <= 1
-    assert after.count("COMPLETE") == evaluations(f"sqlite:///{here}/alone/trials.db").count(
+    assert after.count("COMPLETE") == evaluations(f"journal:{here}/alone/trials.log").count(
         "COMPLETE"
     )
     assert (here / "killed/table.csv").read_bytes() == (here / "alone/table.csv").read_bytes()
@@ -282,7 +282,7 @@ def test_weights_that_are_not_finite_are_refused_before_anything_is_written(
     network.save_pretrained(str(checkpoint / "unet"))
     assert run(["search", "--model", str(checkpoint), "--noises", "4,4,4", "--out", "o"]) == 2
     assert "is not finite" in capsys.readouterr().err
-    assert not (here / "o" / "trials.db").exists()
+    assert not (here / "o" / "trials.log").exists()
 
 
 # ---- mistakes --------------------------------------------------------------------------------

@@ -60,7 +60,7 @@ def search(
         str,
         typer.Option(
             help="Where evaluations are kept and shared: an SQLAlchemy URL or journal:PATH; by "
-            "default an SQLite file in the folder of the results."
+            "default a journal in the folder of the results."
         ),
     ] = "",
     jobs: Annotated[int, typer.Option(help="Worker processes.")] = 1,
@@ -96,7 +96,9 @@ def search(
         read.output("save", save, (".json",))
     if storage:
         check_storage(storage)
-    found = _run(task, storage or f"sqlite:///{folder / 'trials.db'}", workers, folder)
+    # Evaluations may take milliseconds: a journal costs a few, SQLite tens.
+    url = storage or f"journal:{folder / 'trials.log'}"
+    found = _run(task, url, workers, folder)
     _write(task, found, workers, folder, save, plot)
     _print(task, found, json)
     typer.echo(f"the results are in {folder}", err=True)

@@ -18,7 +18,7 @@ from ..figures import plain_log
 from .jobs import Found
 
 BLUE, RED, BLACK = PALETTE[0], PALETTE[1], PALETTE[6]
-SHOWN = 8
+SHOWN = 6
 """Fixed solvers with a colour of their own; the others are grey."""
 
 _MARKERS = "os^Dv<>pXP"
@@ -106,6 +106,7 @@ def schedule_handles() -> list[Line2D]:
             markerfacecolor="white",
             label="corrected here",
         ),
+        Line2D([], [], linestyle="", label="numbers: order; below, scaling of its derivative"),
     ]
 
 

@@ -44,7 +44,12 @@ def _save(path: Path, size: tuple[float, float], draw: Callable[..., object], da
 
 def _schedule(found: Found, ax: Axes) -> None:
     draw_schedule(found, ax)
-    legend: Any = {"loc": "lower center", "bbox_to_anchor": (0.5, 1.0), "ncols": 3}
+    legend: Any = {
+        "loc": "lower center",
+        "bbox_to_anchor": (0.5, 1.0),
+        "ncols": 4,
+        "columnspacing": 1.2,
+    }
     ax.legend(handles=schedule_handles(), frameon=False, **legend)
 
 
