@@ -273,6 +273,22 @@ def test_rates_and_averages_are_as_said():
         torch.testing.assert_close(kept.double(), expected, rtol=1e-5, atol=1e-7)
 
 
+def test_a_batch_is_of_the_data_and_of_log_normal_noise():
+    data = blobs()
+    settings = Settings(steps=2, batch_size=20_000, mean=-0.7, std=1.3, channels=(8, 8))
+    training = Training(settings, data[:, :, ::4, ::4])
+    clean, eps, sigma = training._batch()
+    levels = data[:, :, ::4, ::4].double() / 127.5 - 1
+    rows = torch.cdist(clean.double().flatten(1), levels.flatten(1)).min(1)
+    assert rows.values.max() < 1e-6 and rows.indices.unique().numel() == len(data)
+    logs = sigma.double().log()
+    assert abs(logs.mean() + 0.7) < 5 * 1.3 / math.sqrt(20_000)
+    assert abs(logs.std() - 1.3) < 5 * 1.3 / math.sqrt(40_000)
+    assert abs(eps.std() - 1) < 0.02
+    training.step = 1
+    assert not torch.equal(training._batch()[1], eps)
+
+
 def test_sigma_data_is_the_deviation_of_all_pixels():
     expected = (blobs().numpy() / 127.5 - 1).std()
     assert Training(TINY, blobs()).sigma_data == pytest.approx(expected, rel=1e-12)
