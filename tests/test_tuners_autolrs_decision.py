@@ -55,6 +55,15 @@ def test_a_bad_candidate_does_not_hide_a_gain() -> None:
     assert decide(1.0, tried([0, 1e3, -0.1, 1e6, 0.3], error=0.01)).scale == 0.25
 
 
+def test_a_rise_must_win_by_twice_its_error() -> None:
+    up, down = Trial(2.0, 0.9, -0.1, 0.055), Trial(0.5, 0.9, -0.1, 0.055)
+    now = Trial(1.0, 1.0, 0.0, 0.0)
+    assert decide(1.0, [now, down, Trial(2.0, 1.1, 0.1, 0.01)]).scale == 0.5
+    assert decide(1.0, [now, up, Trial(0.5, 1.1, 0.1, 0.01)]).scale == 1.0
+    sure = Trial(2.0, 0.9, -0.1, 0.02)
+    assert decide(1.0, [now, sure, Trial(0.5, 1.1, 0.1, 0.01)]).scale == 2.0
+
+
 def test_of_two_as_good_the_smaller_rise_is_taken() -> None:
     assert decide(1.0, tried([0, -1.39, 0.35, -1.42, 0.41], error=0.18)).scale == 4.0
     assert decide(1.0, tried([0, -1.0, 0.35, -1.9, 0.41], error=0.05)).scale == 16.0

@@ -411,10 +411,30 @@ def test_a_rise_that_diverges_after_its_probe_is_undone() -> None:
     )
 
 
+def test_a_raised_scale_is_watched_on() -> None:
+    """It diverges long after: the run goes on at the former scale from the last good state."""
+    base_lr = 1 / 1024
+    run = LateCliff(limit=1.5 * base_lr, after=300, base_lr=base_lr)
+    tuner = run.tuner(held_out=SCORED, stages=1)
+    losses = [loss.item() for loss in tuner.train(DATA)]
+    rise, undone = tuner.reports
+    assert rise.scale > 1.0 == undone.scale == tuner.scale
+    assert 300 - 2 * rise.probe < undone.start - rise.start <= 300
+    assert tuner.ledger.productive == 600
+    assert tuner.ledger.overhead <= 0.5
+    assert losses[-1] < 1e-3
+    plain = LateCliff(limit=1.5 * base_lr, after=300, base_lr=base_lr)
+    scheduler = ScheduleLR(plain.optimizer, tuner.schedule(), 600)
+    for batch in DATA[:600]:
+        plain.step(batch)
+        scheduler.step()
+    assert torch.equal(run.model.weight, plain.model.weight)
+
+
 def test_where_nothing_is_won_it_searches_less_often() -> None:
     run = Cliff(limit=1e9, becomes=0.0)
-    tuner = run.tuner(stages=8, overhead=4.0, switching_cost=1e9)
-    list(tuner.train(DATA))
+    tuner = run.tuner(stages=8, overhead=4.0)
+    list(tuner.train(torch.zeros(700, 8, 1)))  # no rate makes a difference
     starts = [report.start for report in tuner.reports]
     plan = tuner._mode._plan.starts
     # Kept at the first two: one is passed over, then two, as it is kept once more.

@@ -300,7 +300,7 @@ def killed(folder: str, name: str, mark: str) -> None:
 @pytest.mark.filterwarnings("ignore")
 def test_killed_in_a_probe_it_resumes_from_before_the_stage(tmp_path: Path) -> None:
     process = start("killed", tmp_path, "killed", "inside")
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 280
     try:
         killed(str(tmp_path), "whole", "")
         while not (tmp_path / "inside").exists():

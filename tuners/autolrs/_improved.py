@@ -23,6 +23,9 @@ from .plan import LEAST_PROBE, Plan
 from .report import Report
 from .snapshot import Snapshot
 
+_HOPE = 0.5
+"""Standard errors of an expected gain from which a stage that changed nothing raises hopes."""
+
 
 class Improved(Mode):
     """The state of the improved mode. Each update is framed by begin, saw and end.
@@ -45,6 +48,7 @@ class Improved(Mode):
         self._rest = 0  # stages to pass over
         self._recording: Recording | None = None
         self._watch: Watch | None = None
+        self._raised_from: float | None = None
         self._origin: Snapshot | None = None
         self._hold_end: Snapshot | None = None
 
@@ -57,7 +61,7 @@ class Improved(Mode):
         """Before an update: begin to record where a stage is due, and write the rates."""
         t = self.bench.ledger.productive
         starts = self._plan.starts
-        if not self.recording and self._stage < len(starts) and t >= starts[self._stage]:
+        if self._recording is None and self._stage < len(starts) and t >= starts[self._stage]:
             self._open(t)
         self.bench.pilot.write(t, self.scale)
 
@@ -105,6 +109,7 @@ class Improved(Mode):
             self._rest = max(0, self._rest - 1)
             self._stage += 1
             return
+        self._watch = None
         self._origin = self.bench.snapshot()
         self._recording = Recording(length)
         self._held = plan.shape.held(length)
@@ -134,19 +139,34 @@ class Improved(Mode):
         finally:
             self.probing = False
             ledger.search_seconds += time.perf_counter() - began
-        if former is not None and decision.scale > self.scale:
-            end = self._start + recording.length
-            self._watch = Watch(
-                self.bench, recording.losses, former, end, recording.length, self.scale
-            )
+        self._guard(recording, former, decision.scale)
         found = (tuple(trials), self.scale, decision.scale, decision.gain, decision.error)
         self._adopt(Report(self._start, recording.length, *found, ledger.overhead))
 
+    def _guard(self, recording: Recording, former: Snapshot | None, scale: float) -> None:
+        """Watch a rise from the state without it, and a scale raised before from the present."""
+        if scale > self.scale:
+            self._raised_from = self.scale
+        elif self._raised_from is not None and scale <= self._raised_from:
+            self._raised_from = None
+        if self._raised_from is None:
+            return
+        end = self._start + recording.length
+        self._watch = Watch(
+            self.bench,
+            self.bench.read(recording.losses),
+            former if former is not None and scale > self.scale else self.bench.snapshot(),
+            end,
+            recording.length,
+            self._raised_from,
+        )
+
     def _end_watch(self, watch: Watch) -> None:
-        """Where a rise diverged, the run is put where the former scale would have led it."""
+        """Where a raised scale diverged, the run goes on as the former one leads it."""
         self._watch = None
         began, ledger = time.perf_counter(), self.bench.ledger
         if not watch.failed():
+            self._watch = watch.next()
             return
         here = self.bench.snapshot()
         self.probing = True
@@ -158,7 +178,12 @@ class Improved(Mode):
         finally:
             self.probing = False
             ledger.search_seconds += time.perf_counter() - began
-        self.segments.pop()
+        self._raised_from = None
+        risen = self.segments[-1]
+        if self.reports[-1].start == risen[0] and watch.start == risen[0] + self.reports[-1].probe:
+            self.segments.pop()  # the rise is undone whole
+        else:
+            self.segments.append((watch.start, watch.scale))
         self._record(watch.report(self.scale, ledger.overhead))
 
     def _adopt(self, report: Report) -> None:
@@ -167,7 +192,7 @@ class Improved(Mode):
         self._record(report)
         kept = 0
         for one in reversed(self.reports):
-            if one.scale != one.before:
+            if one.scale != one.before or one.gain > _HOPE * one.error:
                 break
             kept += 1
         # Where nothing was won twice, little is expected of the next time.
@@ -201,13 +226,15 @@ class Improved(Mode):
 
     def state_dict(self) -> dict[str, Any]:
         """Plain values. A stage under way is not among them: it is begun anew."""
-        return super().state_dict() | {"stage": self._stage, "rest": self._rest}
+        mine = {"stage": self._stage, "rest": self._rest, "raised_from": self._raised_from}
+        return super().state_dict() | mine
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Go on from a saved state."""
         self.abandon()
         super().load_state_dict(state_dict)
         self._stage, self._rest = state_dict["stage"], state_dict["rest"]
+        self._raised_from = state_dict["raised_from"]
 
 
 def improved(

@@ -1,8 +1,9 @@
-"""Watch: whether a rise holds, beyond the probe that chose it."""
+"""Watch: whether a raised scale holds, beyond the probe that chose it."""
 
 from __future__ import annotations
 
 import math
+import statistics
 from typing import Any
 
 from torch import Tensor
@@ -16,12 +17,12 @@ from .snapshot import Snapshot
 
 
 class Watch:
-    """The first updates at a raised scale, with what it takes to do them at the former one.
+    """Some updates at a raised scale, with what it takes to do them at the former one.
 
     Args:
         bench: Where updates are run.
-        recorded: Losses of the stage's recording, at the former scale.
-        now: The state at its end, at the former scale.
+        reference: Losses of the stage's recording, of before them.
+        now: The state that the updates at the former scale would begin from.
         start: Updates done by then.
         length: Updates to watch.
         scale: The former scale.
@@ -30,14 +31,14 @@ class Watch:
     def __init__(
         self,
         bench: Bench,
-        recorded: list[Tensor],
+        reference: list[float],
         now: Snapshot,
         start: int,
         length: int,
         scale: float,
     ) -> None:
-        self._bench, self._recorded, self._now = bench, recorded, now
-        self._start, self.scale = start, scale
+        self._bench, self._reference, self._now = bench, reference, now
+        self.start, self.scale = start, scale
         self._recording = Recording(length)
 
     def add(self, batch: Any) -> None:
@@ -50,19 +51,34 @@ class Watch:
         return len(self._recording) == self._recording.length
 
     def failed(self) -> bool:
-        """Whether the loss diverged: by the same measure as in a probe, over the last third."""
-        reference = self._bench.read(self._recorded)
-        losses = self._bench.read(self._recording.losses)
-        return diverged(losses[-max(1, len(losses) // 3) :], reference, reference)
+        """Whether the loss diverged: by the same measure as in a probe, over the last third.
+
+        Its median: a hard batch, or a spike that is over again, is none.
+        """
+        self._losses = self._bench.read(self._recording.losses)
+        last = self._losses[-max(1, len(self._losses) // 3) :]
+        level = statistics.median(last) if all(map(math.isfinite, last)) else math.nan
+        return diverged([level], self._reference, self._reference)
 
     def undo(self) -> None:
         """Go through the updates watched again, at the former scale from the former state."""
         self._now.restore()
         whole = range(self._recording.length)
-        self._bench.replay(self._recording, whole, self._start, lambda _: self.scale)
+        self._bench.replay(self._recording, whole, self.start, lambda _: self.scale)
+
+    def next(self) -> Watch:
+        """The updates after these, which went well, from the present state.
+
+        They are measured by these ones, if they were lower.
+        """
+        self._now.capture()
+        length = self._recording.length
+        lower = sum(self._losses) / length <= sum(self._reference) / len(self._reference)
+        reference = self._losses if lower else self._reference
+        return Watch(self._bench, reference, self._now, self.start + length, length, self.scale)
 
     def report(self, raised: float, overhead: float) -> Report:
         """What is to be said of it."""
         lost, former = Trial(raised, *[math.nan] * 3), Trial(self.scale, math.nan, 0.0, 0.0)
         found = (lost, former), raised, self.scale, math.inf, 0.0, overhead
-        return Report(self._start, self._recording.length, *found)
+        return Report(self.start, self._recording.length, *found)

@@ -43,8 +43,8 @@ class AutoLRS(SearchedRun):
       them, and the first decides. No other update has a collective more.
     - A candidate that diverges is left early, as is a lower one that is behind, and what that saves
       pays for more of them. Where two stages in a row changed nothing, stages are passed over.
-    - A rise is watched for the length of a probe: if the loss diverges after all, the run is put
-      where the former factor would have led it.
+    - A raised factor is watched, a probe's length at a time: if the loss diverges after all, the
+      run is put back to before that, and goes on at the former factor.
     - What is yielded, saved or interrupted is never inside a probe.
 
     Args:

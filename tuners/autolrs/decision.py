@@ -13,6 +13,8 @@ from .search import winsorised
 
 _OCTAVES = 4.0
 """Octaves of scale that make one unit of the process's abscissa."""
+_RISE = 2.0
+"""Standard errors that a rise must gain: what it risks lies beyond a probe, and a fall can wait."""
 _SHOULDER = 3.0
 """What is worse by more than so many times the largest gain counts as just that much worse."""
 
@@ -114,7 +116,8 @@ def decide(present: float, tried: Sequence[Trial], cost: float = 0.0) -> Decisio
     gain, error = gap(now, chosen if chosen != now else best)
     error = max(error, other.error)
     # Both must win: what the process expects, and what was seen on the same batches.
-    changes = chosen != now and min(gain, -other.difference) > error + cost
+    needed = cost + error * (_RISE if other.scale > present else 1.0)
+    changes = chosen != now and min(gain, -other.difference) > needed
     return Decision(alive[chosen].scale if changes else present, gain, error)
 
 
