@@ -144,7 +144,7 @@ class Unknowns:
         )
 
     def _reweighted(self, table: CoefficientTable, parts: dict[Group, Tensor]) -> CoefficientTable:
-        offsets = iter(parts["weights"].unbind()) if "weights" in parts else None
+        offsets = iter(parts["weights"].unbind()) if "weights" in parts else iter(())
         sums = parts["sums"].unbind() if "sums" in parts else [0.0] * len(table.rows)
         rows: list[Row] = []
         for row, others, extra in zip(table.rows, self._terms, sums, strict=True):
@@ -152,7 +152,7 @@ class Unknowns:
             terms: dict[int, Scalar] = dict(row.terms)
             anchor = row.base if row.base in terms else row.terms[0][0]
             terms[anchor] = terms[anchor] + total * extra
-            for j in others if offsets is not None else ():
+            for j in others if "weights" in parts else ():
                 shift = total * next(offsets)
                 terms[j] = terms.get(j, 0.0) + shift
                 terms[anchor] = terms[anchor] - shift

@@ -150,7 +150,7 @@ class _Descent:
         self, settings: GradientRefinement, unknowns: Unknowns, train: Evaluator, steps: int
     ) -> None:
         self.settings, self.unknowns, self.train = settings, unknowns, train
-        self.values = {
+        self.values: dict[Group, Tensor] = {
             g: torch.zeros(size, dtype=torch.float64, requires_grad=True)
             for g, size in unknowns.sizes.items()
         }
@@ -225,4 +225,4 @@ def check_differentiable(train: Evaluator) -> None:
 
 def _reaches(output: Tensor, source: Tensor) -> bool:
     found = torch.autograd.grad(output.sum(), source, retain_graph=True, allow_unused=True)
-    return found[0] is not None
+    return any(isinstance(part, Tensor) for part in found)  # None where it does not
