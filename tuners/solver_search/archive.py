@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -63,3 +64,14 @@ def unpack(noise: NoiseSchedule, packed: Any) -> SolverSchedule:
     """From :func:`pack`."""
     steps = tuple(SolverStep(**step) for step in packed["steps"])
     return SolverSchedule(noise, tuple(packed["times"]), steps, packed["first"])
+
+
+def by_key(schedules: Sequence[SolverSchedule]) -> dict[str, SolverSchedule]:
+    """Schedules by their keys."""
+    return {key(schedule): schedule for schedule in schedules}
+
+
+def digest(archives: Mapping[int, Archive]) -> str:
+    """A short text, equal for equal costs."""
+    costs = repr([archive.costs for archive in archives.values()])
+    return hashlib.sha256(costs.encode()).hexdigest()[:16]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import astuple, replace
+from dataclasses import replace
 
 from ...solvers.diffusion.saved import Sampler
 from ...solvers.diffusion.schedule import SolverSchedule
@@ -32,7 +32,7 @@ def key(sampler: Sampler) -> str:
     """A short text, equal for equal samplers of one noise schedule; records take no part."""
     if isinstance(sampler, SolverSchedule):
         schedule = canonical(sampler)
-        steps = [astuple(step) for step in schedule.steps]
+        steps = [list(vars(step).values()) for step in schedule.steps]
         content: list[object] = [schedule.times, steps, schedule.first]
     else:
         table = sampler.detach()

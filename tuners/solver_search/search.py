@@ -13,7 +13,7 @@ from ...solvers.diffusion import _json
 from ...solvers.diffusion.noise import NoiseSchedule
 from ...solvers.diffusion.saved import Sampler
 from ...solvers.diffusion.schedule import SolverSchedule
-from .archive import pack, unpack
+from .archive import by_key, digest, pack, unpack
 from .canonical import key
 from .evolve import Evolution
 from .known import Evaluated, KnownCosts
@@ -53,6 +53,8 @@ class SolverSearch(KnownCosts):
         t_end: Last time; its ``t_min`` where it is not given.
         evolution: How schedules are bred.
         batch: Proposals per stage and ``nfe``: as many evaluations can run at once.
+        known: Schedules with costs paid for already (fixed solvers that were scored as
+            baselines): they are no part of ``evaluations``, and are not proposed again.
 
     Raises:
         TypeError, ValueError: settings out of range, or starting schedules that do not fit.
@@ -85,6 +87,7 @@ class SolverSearch(KnownCosts):
         t_end: float | None = None,
         evolution: Evolution | None = None,
         batch: int = 32,
+        known: Iterable[tuple[SolverSchedule, float]] = (),
     ) -> None:
         space = Space() if space is None else space
         super().__init__(noise, nfe, evaluations, seed, space, start, t_start, t_end)
@@ -96,6 +99,10 @@ class SolverSearch(KnownCosts):
         self._batch: dict[str, SolverSchedule] = {}
         self._asked: dict[str, int] = {}
         self._told: dict[str, tuple[SolverSchedule, float]] = {}
+        for row in known:
+            schedule, cost = self._checked(*row)
+            self.archives[schedule.nfe].add(schedule, cost)
+        self._known = digest(self.archives)
         self._next()
 
     @property
@@ -199,7 +206,7 @@ class SolverSearch(KnownCosts):
     def _settings(self) -> dict[str, Any]:
         predictor = None if self.ensemble is None else asdict(self.ensemble.settings)
         more = {"evolution": asdict(self.evolution), "batch": self.batch, "predictor": predictor}
-        return super()._settings() | more
+        return super()._settings() | more | {"known": self._known}
 
     # ---- the stages ----------------------------------------------------------------------
 
@@ -219,7 +226,7 @@ class SolverSearch(KnownCosts):
         self.stage += 1
         self._batch, self._asked = {}, {}
         left = {n: self.evaluations - self._proposed[n] for n in self.nfes}
-        if self.stage >= 2 and self.ensemble is not None and any(left.values()):
+        if self.ensemble is not None and any(left.values()):
             self.ensemble.fit(self.archives, self.stage)
         for nfe in self.nfes:
             found = self._proposals(nfe, left[nfe]) if left[nfe] else {}
@@ -227,20 +234,17 @@ class SolverSearch(KnownCosts):
             self._batch |= found
 
     def _proposals(self, nfe: int, left: int) -> dict[str, SolverSchedule]:
-        archive, seeds = self.archives[nfe], self.seeds[nfe]
+        archive = self.archives[nfe]
+        seeds = [s for s in self.seeds[nfe] if key(s) not in archive.costs]
         first, second = (max(int(share * self.evaluations), 2) for share in (SPREAD, PROMISING))
-        if self.stage == 0:
+        if self.stage == 0 and seeds:
             small = len(seeds) <= self.evaluations // 4
-            return _by_key(seeds if small else spread(seeds, first))
-        if self.stage == 1 and (found := promising(seeds, archive.costs, second)):
-            return _by_key(found)
+            return by_key(seeds if small else spread(seeds, first))
+        if self.stage == 1 and seeds:
+            return by_key(promising(self.seeds[nfe], archive.costs, second))
         rng = np.random.default_rng([self.seed, self.stage, nfe])
         count = min(self.batch, left)
-        ranked, taken = archive.ranked() or seeds, archive.costs
-        if self.ensemble is None or self.stage < 2:
+        ranked, taken = archive.ranked() or self.seeds[nfe], archive.costs
+        if self.ensemble is None:
             return self.evolution.breed(ranked, count, self.space, rng, taken)
         return self.evolution.guided(ranked, count, self.space, rng, taken, self.ensemble.score)
-
-
-def _by_key(schedules: Sequence[SolverSchedule]) -> dict[str, SolverSchedule]:
-    return {key(schedule): schedule for schedule in schedules}
