@@ -5,7 +5,7 @@ BIN := .venv/bin
 RITARD_DATA ?= $(abspath $(wildcard ../shared/data))
 export RITARD_DATA
 
-.PHONY: setup demo test test-slow lint bench results clean
+.PHONY: setup demo test test-slow lint bench results unet clean
 
 setup: .venv/.installed
 
@@ -34,6 +34,9 @@ bench: setup  ## ratios against peers, in one run
 
 results: setup  ## the rows of RESULTS.md; ROW=name runs one; a killed run goes on
 	$(BIN)/python experiments/results/run.py $(ROW)
+
+unet: setup  ## train the small U-Net of the testbeds: about 40 minutes on one core; a killed run goes on
+	$(BIN)/python -m ritard.experiments.testbeds.train_unet
 
 clean:
 	rm -rf .venv build dist *.egg-info
