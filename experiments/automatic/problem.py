@@ -16,6 +16,7 @@ from ..tasks.batches import Batch, Batches, Examples
 from .setting import Setting
 
 Part = Literal["val", "test", "read"]
+_HELD_OUT = 64
 _RECALIBRATION = 20
 """Batches that batch normalisation sees again where the weights it is evaluated at differ."""
 
@@ -45,7 +46,7 @@ class Problem:
         read = _first(data.test, setting.read)
         fewer = Batches(read, test.batch_size, prepare=data.prepare)
         self._parts = {"val": val, "test": test, "read": fewer}
-        self._val = Batches(data.val, setting.batch_size, prepare=data.prepare)
+        self._val = Batches(data.val, max(_HELD_OUT, setting.batch_size), prepare=data.prepare)
 
     def own_optimizer(self, lr: float) -> Optimizer:
         """The task's optimizer at a rate, with its weight decay."""
@@ -65,7 +66,7 @@ class Problem:
             yield from self._train
 
     def held_out(self, count: int) -> list[Batch]:
-        """The first validation batches, of a training batch's size; never test examples."""
+        """The first validation batches, of 64 examples or a training batch's; no test examples."""
         return list(islice(self._val, count))
 
     def loss(self, batch: Batch) -> Tensor:

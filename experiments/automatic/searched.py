@@ -22,9 +22,10 @@ SCORED = 8
 
 
 def improved(problem: Problem, lr: float, notes: Notes) -> Iterator[Progress]:
-    """AutoLRS at its defaults, scored on validation batches of a training batch's size.
+    """AutoLRS at its defaults, scored on 8 validation batches of 64 examples or more.
 
-    Its ``total_steps`` are such that they and the overhead together are the setting's.
+    Its ``total_steps`` are such that they and the overhead together are the setting's. The
+    ledger counts a scored batch as a third of an update, whatever their sizes.
     """
     problem.optimizer = problem.own_optimizer(lr)
     steps = math.floor(problem.setting.steps / (1 + OVERHEAD))

@@ -23,7 +23,7 @@ found goes to ``experiments/results/autolrs-SETTING``.
 
 import argparse
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import torch
@@ -48,6 +48,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("setting", choices=SETTINGS)
     parser.add_argument("--methods", default=",".join(METHODS), help="some of them")
+    parser.add_argument("--default", action="store_true", help="from the default rate alone")
     parser.add_argument("--scores", action="store_true", help="compare scores of probes instead")
     parser.add_argument("--cache", type=Path, default=Path("ritard-runs"))
     parser.add_argument("--out", type=Path, default=HERE, help="folder of the results")
@@ -61,7 +62,10 @@ def main() -> None:
         compare_scores(setting, folder / "scores.json")
         return
     for name in given.methods.split(","):
-        for _ in chosen(setting, METHODS[name], lambda cell: do(cells, cell)):
+        method = METHODS[name]
+        if given.default:
+            method = replace(method, starts=method.starts[:1])
+        for _ in chosen(setting, method, lambda cell: do(cells, cell)):
             pass
     report(cells, folder)
 
@@ -89,17 +93,18 @@ def report(cells: Cells, folder: Path) -> None:
 def compare_scores(setting: Setting, path: Path) -> None:
     """The ablation of the score, one ranking after another; and what replayed batches are worth."""
     rankings, pairings = list[Ranking](), list[Pairing]()
+    lr = get_task(setting.task).base_lrs[setting.optimizer]
     if path.exists() and (data := json.loads(path.read_text()))["setting"] == asdict(setting):
         rankings = [tables.read_ranking(ranking) for ranking in data["rankings"]]
         pairings = [Pairing(**pairing) for pairing in data["pairings"]]
-    finished = {(ranking.seed, ranking.start) for ranking in rankings}
+    known = {(ranking.seed, ranking.start) for ranking in rankings}
     for probe in PROBES[len(pairings) :]:
-        pairings.append(pair(setting, setting.around, probe))
+        pairings.append(pair(setting, lr, probe))
         tables.write_ablation(setting, rankings, pairings, path)
     for seed in SEEDS:
         for part in SNAPSHOTS:
-            if (seed, round(part * setting.steps)) not in finished:
-                rankings.append(rank(setting, setting.around, seed, part))
+            if (seed, round(part * setting.steps)) not in known:
+                rankings.append(rank(setting, lr, seed, part))
                 tables.write_ablation(setting, rankings, pairings, path)
     for line in (*tables.ablation(rankings), "", *tables.pairings(pairings)):
         console.print(line, highlight=False, markup=False)
