@@ -165,7 +165,7 @@ def test_killed_in_the_middle_or_shared_by_two_it_finds_the_same(here):
 @pytest.mark.parametrize("method", METHODS)
 def test_proposals_do_not_depend_on_the_order_of_results(method):
     """Told one by one in order, or all that is open in any order: the same, with equal bounds."""
-    law = GaussianMixture(torch.tensor([[1.0, 0.0], [-1.0, 0.0]]), 0.2)
+    law = GaussianMixture(torch.tensor([[1.0, 0.0], [-1.0, 0.0]]), torch.full((2,), 0.2))
     model, rng = law.model(EDM(t_max=20, t_min=0.1)), random.Random(0)
 
     def cost(sampler):

@@ -93,9 +93,21 @@ class Course:
         failed = [f.reason for key, f in board.failures.items() if key.startswith(mine)]
         counts = {n: len(sweep.samplers) for n, sweep in self.sweeps.items()}
         told = tally(identity, board, counts, self.task.searching)
-        reason = failed[0] if failed else _hopeless(told)
         stage = self._stage(told, board)
-        return Status(told, found, self.task.nfe, stage, reason, running=board.running)
+        status = Status(told, found, self.task.nfe, stage, running=board.running)
+        if status.complete:
+            return status
+        return replace(
+            status, failed=failed[0] if failed else self._removed(board) or _hopeless(told)
+        )
+
+    def _removed(self, board: Board) -> str:
+        """Solutions that were there and are not; nobody would compute them again."""
+        for name in NOISES:
+            for block in self.ground.unsolved(name):
+                if block.key in board.results:
+                    return f"{block.name} was removed; remove the whole folder {self.ground.kept}"
+        return ""
 
     def _stage(self, told: Tally, board: Board) -> str:
         if self.ground.unsolved("train"):

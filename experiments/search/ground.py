@@ -85,10 +85,15 @@ class Ground:
 
     # ---- exact solutions -----------------------------------------------------------------
 
+    @property
+    def kept(self) -> Path:
+        """Where they are."""
+        return self.folder / "exact"
+
     @cached_property
     def token(self) -> str:
         """The folder's identity, given when it is first asked for."""
-        path = self.folder / "exact" / "identity"
+        path = self.kept / "identity"
         path.parent.mkdir(parents=True, exist_ok=True)
         with suppress(FileExistsError), path.open("x") as file:
             file.write(uuid.uuid4().hex)
@@ -146,4 +151,4 @@ class Ground:
         return Evaluator(self.model, eps, None, exact, start, end, BLOCK, tol=self.subject.tol)
 
     def _path(self, block: Solving) -> Path:
-        return self.folder / "exact" / block.name
+        return self.kept / block.name

@@ -13,6 +13,7 @@ import torch
 
 from ...solvers.diffusion import Model, from_diffusers
 from ..testbeds import TESTBEDS, get_testbed
+from ..testbeds.weights import weights_path
 
 _DIFFUSERS = 'diffusers is not installed; run: pip install "ritard[diffusers]"'
 _DEVICES = {"cpu": "cpu", "gpu": "cuda", "mps": "mps"}
@@ -69,9 +70,11 @@ def get_subject(name: str, accelerator: str = "cpu") -> Subject:
     except ValueError as error:
         raise ValueError(f"model={name!r}: {error}; or a diffusers checkpoint's folder") from None
     image = (1, *bed.image) if bed.image else None
+    # The others are made the same everywhere.
+    weights = f"-{_digest(weights_path())[:16]}" if name == "unet" else ""
     return Subject(
         bed.name,
-        bed.name,
+        bed.name + weights,
         bed.model,
         bed.shape,
         bed.dtype,
@@ -146,10 +149,13 @@ def _fingerprint(*folders: Path) -> str:
     for folder in dict.fromkeys(folders):
         for path in sorted(folder.iterdir()):
             if path.suffix in (".json", ".safetensors", ".bin"):
-                digest.update(path.name.encode())
-                with path.open("rb") as file:
-                    digest.update(hashlib.file_digest(file, "sha256").digest())
+                digest.update(f"{path.name} {_digest(path)}\n".encode())
     return digest.hexdigest()[:16]
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _device(accelerator: str) -> str:
