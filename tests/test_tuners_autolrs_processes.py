@@ -149,7 +149,7 @@ def test_two_ranks_never_disagree(mode: str, runs: Path) -> None:
 
 
 def test_no_step_adds_a_collective(runs: Path) -> None:
-    """Stages of the same kind in a run half as long again: as many collectives."""
+    """A stage has its own, and a raised scale that is watched one for each probe's length."""
     short, long = (results(runs, f"improved-{n}")[0] for n in (600, 900))
     for run in (short, long):
         stages = run["reports"]
@@ -157,10 +157,13 @@ def test_no_step_adds_a_collective(runs: Path) -> None:
         assert len(stages) == 2
         assert all(t["score"] is not None for t in trials)  # none was left early
         # A stage: the recorded losses, the present scale's score; for each other three looks and
-        # a score; two readings of a rise that is watched. One broadcast for each scale that is
-        # asked for, the present one among them, and one of the decision.
-        others, rises = len(trials) - 2, sum(r["scale"] > r["before"] for r in stages)
-        assert run["calls"]["all_reduce"] == 2 * 2 + 4 * others + 2 * rises
+        # a score. A scale above the first: the losses to measure by, and each part watched. One
+        # broadcast for each scale that is asked for, and one of the decision.
+        watched = 0
+        for stage, until in zip(stages, (stages[1]["start"], run["ledger"][0]), strict=True):
+            if stage["scale"] > 1:
+                watched += 1 + (until - stage["start"] - stage["probe"]) // stage["probe"]
+        assert run["calls"]["all_reduce"] == 2 * 2 + 4 * (len(trials) - 2) + watched
         assert 0 <= run["calls"]["broadcast"] - (len(trials) + 2) <= 2 * 2
     assert long["ledger"][0] == 900
 
