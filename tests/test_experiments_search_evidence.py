@@ -23,6 +23,7 @@ from ritard.experiments.search.evidence.protocol import Cell, Protocol
 from ritard.experiments.search.evidence.report import (
     markdown,
     markdown_distances,
+    markdown_ratios,
     write_report,
 )
 from ritard.experiments.search.evidence.study import read_outcomes, run_study, whole_ground
@@ -316,6 +317,11 @@ def test_rows_tables_and_picture(folder, tmp_path):
     labels = {"fixed": "best fixed", "random": "random search"}
     text = "".join(markdown(rows, labels))
     assert f"{found.to_fixed.value:.2f} (" in text and fixed.label in text
+    low, high = min(found.by_seed), max(found.by_seed)
+    ends = "" if low == high else f"({low:.2g} to {high:.2g})"
+    short = "".join(markdown_ratios(rows, labels)).splitlines()
+    assert short[0] == "| | 3 | 4 |" and len(short) == 4
+    assert f"| random search | {ratio:.2g}" in short[3] and ends in short[3]
     floor = floor_of(whole_ground(TINY, folder))
     assert "the floor" in "".join(markdown_distances(rows, floor, labels))
     write_report(TINY, rows, floor, outcomes, {}, tmp_path)

@@ -31,6 +31,7 @@ from ritard.experiments.search.evidence.report import (
     markdown,
     markdown_distances,
     markdown_payback,
+    markdown_ratios,
     write_report,
 )
 from ritard.experiments.search.evidence.study import read_outcomes, run_study, whole_ground
@@ -109,6 +110,7 @@ def report(protocol: Any, folder: Path, out: Path) -> None:
     write_report(protocol, found, floor, outcomes, extra | {"fixed": fixed}, out)
     text = "\n".join(
         [
+            "".join(markdown_ratios(found, LABELS)),
             "".join(markdown(found, LABELS)),
             "".join(markdown_distances(found, floor, LABELS)),
             markdown_payback(paid, LABELS),

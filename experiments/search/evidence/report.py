@@ -33,6 +33,28 @@ def markdown(rows: Sequence[Row], labels: Mapping[str, str]) -> Iterator[str]:
         yield f"| {e.q99:.3g} | {100 * e.flips:.1f} | {row.evaluations:.0f} | {row.seconds:.0f} |\n"
 
 
+def markdown_ratios(rows: Sequence[Row], labels: Mapping[str, str]) -> Iterator[str]:
+    """The short table: errors over those of the best fixed solver, a column for each NFE.
+
+    Geometric mean over the seeds, with the range of the seeds in brackets.
+    """
+    nfes = sorted({row.nfe for row in rows})
+    held = {(row.method, row.nfe): row for row in rows}
+    yield "| | " + " | ".join(map(str, nfes)) + " |\n|" + "---|" * (1 + len(nfes)) + "\n"
+    for method in dict.fromkeys(row.method for row in rows):
+        found = [held.get((method, nfe)) for nfe in nfes]
+        texts = ["" if row is None else _short(row) for row in found]
+        yield f"| {labels.get(method, method)} | " + " | ".join(texts) + " |\n"
+
+
+def _short(row: Row) -> str:
+    if row.to_fixed is None:
+        return f"{row.errors.geometric:.3g}"
+    low, high = min(row.by_seed), max(row.by_seed)
+    ends = f" ({low:.2g} to {high:.2g})" if row.seeds > 1 else ""
+    return f"{row.to_fixed.value:.2g}{ends}"
+
+
 def markdown_distances(
     rows: Sequence[Row], floor: Distances, labels: Mapping[str, str]
 ) -> Iterator[str]:
