@@ -71,8 +71,8 @@ class Ground:
         """The search's identity: equal for equal searches, wherever they run."""
         task = self.task
         parts = [PROTOCOL, self.subject.identity, task.method, "+".join(map(str, task.nfe))]
-        parts += [str(task.evaluations), str(task.seed), "+".join(map(str, task.noises))]
-        return "|".join([*parts, "refined" if task.refining else "searched"])
+        parts += [f"{task.searching}+{task.refining}", str(task.seed)]
+        return "|".join([*parts, "+".join(map(str, task.noises))])
 
     @cached_property
     def noises(self) -> Noises:

@@ -6,14 +6,11 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from ...schedules._checks import whole
-from ...tuners.solver_search.search_on import FEWEST
+from ...tuners.solver_search.search_on import FEWEST, SHARE
 from .feeds import METHODS
 
 PROTOCOL = "v1"
 """Part of every key: raise it when the meaning of a result changes, and no old one is reused."""
-
-SHARE = 0.25
-"""Of the evaluations, how many are the refinement's."""
 
 NOISES = ("train", "validation", "test")
 
