@@ -139,11 +139,13 @@ class Improved(Mode):
         finally:
             self.probing = False
             ledger.search_seconds += time.perf_counter() - began
-        self._guard(recording, former, decision.scale)
+        self._guard(stage.reached, recording.length, former, decision.scale)
         found = (tuple(trials), self.scale, decision.scale, decision.gain, decision.error)
         self._adopt(Report(self._start, recording.length, *found, ledger.overhead))
 
-    def _guard(self, recording: Recording, former: Snapshot | None, scale: float) -> None:
+    def _guard(
+        self, reached: list[Tensor], length: int, former: Snapshot | None, scale: float
+    ) -> None:
         """Watch a rise from the state without it, and a scale raised before from the present."""
         if scale > self.scale:
             self._raised_from = self.scale
@@ -151,13 +153,12 @@ class Improved(Mode):
             self._raised_from = None
         if self._raised_from is None:
             return
-        end = self._start + recording.length
         self._watch = Watch(
             self.bench,
-            self.bench.read(recording.losses),
+            self.bench.read(reached),
             former if former is not None and scale > self.scale else self.bench.snapshot(),
-            end,
-            recording.length,
+            self._start + length,
+            length,
             self._raised_from,
         )
 

@@ -37,6 +37,9 @@ class Stage:
         hold_end: The state after ``held`` of them; it is overwritten.
         scoring: Batches to score on.
         number: Of the stage: all ranks must stand at the same.
+
+    Attributes:
+        reached: Losses of the run's last updates, at the scale that it goes on with.
     """
 
     def __init__(
@@ -58,6 +61,7 @@ class Stage:
         self._behind: dict[float, Trial] = {}  # left early: they had lost
         self._kept: Snapshot | None = None  # the end of the hold of the best candidate
         self._kept_scale = scale
+        self.reached = recording.losses
 
     def run(
         self,
@@ -211,7 +215,7 @@ class Stage:
             part = range(self._held)
             self._bench.replay(self._recording, part, self._start, lambda _: scale)
         rest = range(self._held, self._recording.length)
-        self._bench.replay(self._recording, rest, self._start, lambda _: scale)
+        self.reached = self._bench.replay(self._recording, rest, self._start, lambda _: scale)
 
     def _return_to(self, now: Snapshot) -> None:
         now.restore()

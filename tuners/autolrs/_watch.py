@@ -11,9 +11,11 @@ from torch import Tensor
 from ._bench import Bench
 from ._recording import Recording
 from .decision import Trial
-from .early import diverged
 from .report import Report
 from .snapshot import Snapshot
+
+_JUMP = 3.0
+"""Standard deviations of a batch's loss that its median must have risen."""
 
 
 class Watch:
@@ -21,7 +23,7 @@ class Watch:
 
     Args:
         bench: Where updates are run.
-        reference: Losses of the stage's recording, of before them.
+        reference: Losses that the raised scale had reached before them.
         now: The state that the updates at the former scale would begin from.
         start: Updates done by then.
         length: Updates to watch.
@@ -51,14 +53,17 @@ class Watch:
         return len(self._recording) == self._recording.length
 
     def failed(self) -> bool:
-        """Whether the loss diverged: by the same measure as in a probe, over the last third.
+        """Whether the loss jumped: by its median over the last third.
 
-        Its median: a hard batch, or a spike that is over again, is none.
+        A hard batch, or a spike that is over again, is no jump. A network that died, back at the
+        loss that it began with, is one.
         """
         self._losses = self._bench.read(self._recording.losses)
         last = self._losses[-max(1, len(self._losses) // 3) :]
-        level = statistics.median(last) if all(map(math.isfinite, last)) else math.nan
-        return diverged([level], self._reference, self._reference)
+        if not all(map(math.isfinite, self._losses)):
+            return True
+        deviation = statistics.pstdev(self._reference)
+        return statistics.median(last) > statistics.fmean(self._reference) + _JUMP * deviation
 
     def undo(self) -> None:
         """Go through the updates watched again, at the former scale from the former state."""
