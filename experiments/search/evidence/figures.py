@@ -37,8 +37,11 @@ def save_ratios(rows: Mapping[str, Sequence[Row]], labels: Mapping[str, str], pa
             ax.spines[["top", "right"]].set_visible(False)
         axes[0].set_ylabel("held-out error / best fixed solver's")
         plain_log(axes[0].yaxis)
-        handles, names = axes[0].get_legend_handles_labels()
-        figure.legend(handles, names, loc="outside lower center", ncols=5, frameon=False)
+        drawn = [ax.get_legend_handles_labels() for ax in axes]
+        lines = {name: line for pair in drawn for line, name in zip(*pair, strict=True)}
+        shown = [name for name in labels.values() if name in lines]
+        handles = [lines[name] for name in shown]
+        figure.legend(handles, shown, loc="outside lower center", ncols=5, frameon=False)
         with atomic_path(path) as temporary:
             figure.savefig(temporary)
 

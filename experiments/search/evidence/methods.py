@@ -227,14 +227,14 @@ METHODS: Mapping[str, Method] = {
 LABELS = {
     "fixed": "best fixed solver",
     "fixed-rmse": "best fixed solver by RMSE",
-    "gits": "GITS",
     "s3": "S^3 and refinement",
+    "refined": "refinement of the best fixed",
     "s3-alone": "S^3",
     "s3-blind": "S^3 without predictor",
     "ga": "GA",
     "random": "random search",
-    "refined": "refinement of the best fixed",
     "ld3": "LD3-like",
     "s4s": "S4S-like",
+    "gits": "GITS",
 }
-"""Of the methods in tables."""
+"""Of the methods in tables, in the order of pictures."""
