@@ -198,6 +198,7 @@ def test_rows_compare_the_same_seeds() -> None:
     assert ours.reference.difference == pytest.approx(-1.0)
     assert ours.rival is not None
     assert ours.rival.verdict == "better"
+    assert faithful.rival is linear.rival is None
     assert faithful.reference is not None
     assert faithful.reference.verdict == "worse"
     assert math.isinf(faithful.final[2])

@@ -15,7 +15,7 @@ READ_AT = (2, 5, 8)
 """Tenths of the run whose metric the tables show."""
 
 REFERENCE = "linear"
-RIVAL = "autolrs faithful"
+RIVAL, OURS = "autolrs faithful", "autolrs"
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Row:
         anytime: Mean metric over the ten points on the way, of each seed.
         curve: Metric at the ten points, (seeds, 10); NaN where a run had diverged.
         reference: Against tuned linear decay; None for itself.
-        rival: Against faithful AutoLRS; None for itself.
+        rival: Of the improved mode, against faithful AutoLRS.
     """
 
     label: str
@@ -81,9 +81,10 @@ def _row(name: str, chosen: Chosen, finals: Mapping[str, tuple[float, ...]]) -> 
     lost = [math.isinf(final) for final in finals[name]]
     best = (math.inf if bad else float(np.nanmin(c)) for bad, c in zip(lost, curve, strict=True))
     area = (math.inf if bad else float(c.mean()) for bad, c in zip(lost, curve, strict=True))
+    rival = _paired(name, RIVAL, finals) if chosen.method == OURS else None
     return Row(
         name, chosen, finals[name], tuple(best), tuple(area), curve,
-        _paired(name, REFERENCE, finals), _paired(name, RIVAL, finals),
+        _paired(name, REFERENCE, finals), rival,
     )  # fmt: skip
 
 
