@@ -49,7 +49,8 @@ def test_errors_against_numpy_and_scipy():
     assert found.median == pytest.approx(np.median(x), rel=1e-12)
     assert found.q90 == pytest.approx(np.quantile(x, 0.9), rel=1e-12)
     assert found.q99 == pytest.approx(np.quantile(x, 0.99), rel=1e-12)
-    assert found.flips == np.mean(x > 0.3)
+    near = torch.tensor([0.299, 0.301, 0.3, 1.0], dtype=torch.float64)  # 0.15 of the scale: 0.3
+    assert found.flips == np.mean(x > 0.3) and Errors.of(near, scale=2.0).flips == 0.5
 
 
 def test_distances_are_root_mean_squares_of_each_sample():
