@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from ritard.tuners.autolrs.climb import Climb
 from ritard.tuners.autolrs.decision import Trial, decide, trials
-from ritard.tuners.autolrs.early import diverged, lagging
+from ritard.tuners.autolrs.early import diverged, lagging, rising
 from ritard.tuners.autolrs.plan import LEAST_PROBE, Plan, ProbeShape
 from ritard.tuners.autolrs.report import Report
 from tables import checked
@@ -47,21 +47,36 @@ def test_a_change_must_win_by_its_cost_too() -> None:
     found = tried([0, -0.5, 0.4, 0.3, 0.9], error=0.01)
     free = decide(1.0, found)
     assert free.scale == 4.0
-    assert decide(1.0, found, cost=0.95 * (free.gain - free.error)).scale == 4.0
-    assert decide(1.0, found, cost=1.05 * (free.gain - free.error)).scale == 1.0
+    seen = min(free.gain, 0.5)  # by the process, and on the batches
+    # Two octaves up from a score of 1.
+    assert decide(1.0, found, cost=0.95 * seen / 2).scale == 4.0
+    assert decide(1.0, found, cost=1.05 * seen / 2).scale == 1.0
 
 
 def test_a_bad_candidate_does_not_hide_a_gain() -> None:
     assert decide(1.0, tried([0, 1e3, -0.1, 1e6, 0.3], error=0.01)).scale == 0.25
 
 
-def test_a_rise_must_win_by_twice_its_error() -> None:
-    up, down = Trial(2.0, 0.9, -0.1, 0.055), Trial(0.5, 0.9, -0.1, 0.055)
-    now = Trial(1.0, 1.0, 0.0, 0.0)
-    assert decide(1.0, [now, down, Trial(2.0, 1.1, 0.1, 0.01)]).scale == 0.5
-    assert decide(1.0, [now, up, Trial(0.5, 1.1, 0.1, 0.01)]).scale == 1.0
-    sure = Trial(2.0, 0.9, -0.1, 0.02)
-    assert decide(1.0, [now, sure, Trial(0.5, 1.1, 0.1, 0.01)]).scale == 2.0
+@pytest.mark.parametrize("scale", [2.0, 0.5])
+def test_a_change_must_win_by_twice_its_error(scale: float) -> None:
+    def taken(error: float) -> float:
+        other = Trial(1 / scale, 1.1, 0.1, 0.01)
+        won = Trial(scale, 0.9, -0.1, error)
+        decision = decide(1.0, [Trial(1.0, 1.0, 0.0, 0.0), won, other])
+        assert (decision.scale == scale) == (min(decision.gain, 0.1) > 2 * decision.error)
+        assert decision.error >= error
+        return decision.scale
+
+    assert taken(0.055) == 1.0
+    assert taken(0.02) == scale
+
+
+def test_what_rises() -> None:
+    assert rising([1.0, 1.1, 1.0, 1.3, 1.4, 1.3])
+    assert not rising([1.3, 1.4, 1.3, 1.0, 1.1, 1.0])
+    assert not rising([1.0, 2.0, 1.0, 1.1, 2.1, 1.1])  # within its error
+    assert rising([1.0, math.nan, 1.0, 1.0])
+    assert not rising([1.0, 2.0, 3.0])
 
 
 def test_of_two_as_good_the_smaller_rise_is_taken() -> None:
@@ -89,8 +104,8 @@ def test_a_change_must_win_on_the_same_batches_too() -> None:
         if taken.scale != 1.0:
             changed += 1
             (winner,) = [trial for trial in found if trial.scale == taken.scale]
-            assert -winner.difference > winner.error
-            assert taken.gain > taken.error >= winner.error
+            assert -winner.difference > 2 * winner.error
+            assert taken.gain > 2 * taken.error >= 2 * winner.error
     assert 0 < changed < 100
 
 

@@ -82,7 +82,8 @@ def fit(module: Any, *callbacks: Callback, ckpt: Path | None = None, **options: 
 
 
 def tuner(**options: Any) -> AutoLRSCallback:
-    return AutoLRSCallback(**{"held_out": held_out(), **OPTIONS, **options})
+    held = Constant().cooldown(0.2, "linear")
+    return AutoLRSCallback(**{"base": held, "held_out": held_out(), **OPTIONS, **options})
 
 
 def same(a: Module, b: Module) -> bool:

@@ -26,7 +26,7 @@ def autolrs(
     ] = None,
     schedule: Annotated[
         str, typer.Option(help="Base schedule that the factor multiplies.")
-    ] = "constant+cooldown(0.2,shape=linear)",
+    ] = "linear",
     overhead: Annotated[
         float, typer.Option(help="What the search may cost, as a part of the updates.")
     ] = 0.1,

@@ -5,9 +5,10 @@ from __future__ import annotations
 import time
 import warnings
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
 from torch import Tensor
 
 from ...schedules import Schedule
@@ -38,11 +39,17 @@ class Improved(Mode):
     probing = False
 
     def __init__(
-        self, settings: Settings, plan: Plan, bench: Bench, held_out: Sequence[Any]
+        self,
+        settings: Settings,
+        plan: Plan,
+        bench: Bench,
+        held_out: Sequence[Any],
+        anneals: Callable[[int], bool],
     ) -> None:
         super().__init__(1.0, [(0, 1.0)])
         self._settings, self._plan = settings, plan
         self.bench, self._held_out = bench, held_out
+        self._anneals = anneals
         self._recent = deque[Any](maxlen=settings.scored)
         self._stage = 0
         self._rest = 0  # stages to pass over
@@ -129,9 +136,10 @@ class Improved(Mode):
         )  # fmt: skip
         plan, cost = self._plan, self._settings.switching_cost
         tuner, room = self._tuner(), plan.share(number, ledger.spent)
+        falls = not self.reports or not self._anneals(self._start)
         self.probing = True
         try:
-            decision, trials, former = stage.run(tuner, plan.shape, cost, room)
+            decision, trials, former = stage.run(tuner, plan.shape, cost, room, falls)
         except AllDiverged:  # the run is back at the stage's beginning
             ledger.search += ledger.productive - self._start
             ledger.productive = self._start
@@ -252,4 +260,6 @@ def improved(
             UserWarning,
             stacklevel=3,
         )
-    return Improved(settings, plan, bench, scoring)
+    values = base.values(total_steps)
+    past_peak = int(np.flatnonzero(values == values.max())[-1])
+    return Improved(settings, plan, bench, scoring, lambda t: t > past_peak)

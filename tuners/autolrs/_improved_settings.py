@@ -35,8 +35,10 @@ class Options(TypedDict, total=False):
         scored: Batches on which a scale is scored, >= 2. 8.
         hold: Part of a probe at its scale; over the rest the rate falls to zero. 0.6.
         tail: Part of the run at its end that is not searched. 0.2.
-        switching_cost: What a change must gain beyond its standard error, in units of the
-            loss. 0.
+        switching_cost: What a change must gain per octave, as a part of the present score, if that
+            is more than two standard errors of its gain: a probe is short, and what it sees of a
+            rate that is right or nearly so is as often wrong. 0.01, from runs on Fashion-MNIST and
+            logistic regression, where smaller gains led away from good rates.
         search: Makes a tuner that proposes scales between two given ones, numbers or with their
             ``value``, and is told how much worse they score than the present one (where that
             diverged: than the best so far). By default :class:`Climb`; :class:`RateSearch` is
@@ -70,7 +72,7 @@ class Settings:
     scored: int = 8
     hold: float = 0.6
     tail: float = 0.2
-    switching_cost: float = 0.0
+    switching_cost: float = 0.01
     search: Search = Climb
     on_stage: Callable[[Report], Any] | None = None
 

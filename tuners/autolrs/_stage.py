@@ -10,7 +10,7 @@ from ..tuner import Tuner
 from ._bench import Bench
 from ._recording import Recording
 from .decision import Decision, Trial, decide, trials
-from .early import diverged, lagging
+from .early import diverged, lagging, rising
 from .plan import ProbeShape
 from .snapshot import Snapshot
 
@@ -69,6 +69,7 @@ class Stage:
         shape: ProbeShape,
         cost: float,
         room: float,
+        falls: bool,
     ) -> tuple[Decision, list[Trial], Snapshot | None]:
         """Try the present scale and others, and leave the training at the winner's state.
 
@@ -77,8 +78,9 @@ class Stage:
                 asked while another whole probe can be paid, so that what is saved by probes left
                 early pays for more of them.
             shape: Of a stage: what a probe costs.
-            cost: What a change must gain beyond its error.
+            cost: What a change must gain per octave, as a part of the present score.
             room: Updates that the stage may cost.
+            falls: Whether lower scales are tried though the present one's losses do not rise.
 
         Returns:
             The decision, the trials and, where the scale was changed, the state that the run
@@ -90,7 +92,7 @@ class Stage:
         now = self._bench.snapshot()
         self._limit = self._bench.ledger.spent + room
         try:
-            decision = self._search(candidates, shape, cost)
+            decision = self._search(candidates, shape, cost, falls)
             found = self._found()
             if decision is not None:
                 decision = self._affordable(decision, found, shape)
@@ -112,13 +114,16 @@ class Stage:
 
     # ---- inside -------------------------------------------------------------------------
 
-    def _search(self, candidates: Tuner[Any], shape: ProbeShape, cost: float) -> Decision | None:
+    def _search(
+        self, candidates: Tuner[Any], shape: ProbeShape, cost: float, falls: bool
+    ) -> Decision | None:
         reference = self._bench.read(self._recording.losses)
         if all(math.isfinite(loss) for loss in reference):
             self._probe.restore()
             self._losses[self._scale] = self._cooled(self._scale)
         else:
             self._losses[self._scale] = None
+        falls = falls or self._losses[self._scale] is None or rising(reference)
         whole = shape.another(self._recording.length) + shape.after(self._recording.length)
         last = math.nan
         for i in range(_ASKS):
@@ -131,12 +136,12 @@ class Stage:
             if scale == last:
                 break  # it has nothing more to ask
             last = scale
-            if scale not in self._losses:
+            if scale not in self._losses and (falls or scale > self._scale):
                 self._losses[scale] = self._tried(scale, reference)
                 self._keep_if_best(scale, cost)
             if self._bench.ranks.is_first:
                 found = {t.scale: t.difference for t in self._found()}
-                candidates.tell(choice, found[scale])
+                candidates.tell(choice, found.get(scale, math.nan))
         return self._agreed(decide(self._scale, self._found(), cost))
 
     def _found(self) -> list[Trial]:

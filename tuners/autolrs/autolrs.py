@@ -8,7 +8,7 @@ from typing import Any, Unpack
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from ...schedules import Constant, Schedule, ScheduleLR
+from ...schedules import Constant, Linear, Schedule, ScheduleLR
 from ...schedules._checks import whole
 from ...schedules._drive import checked_drives
 from ...schedules.budget import Budget
@@ -32,8 +32,8 @@ class AutoLRS(SearchedRun):
     same batches with the same random numbers: each trains for a moment, then cools down to a rate
     of zero, and is scored. What a rate would gain at once and lose to noise is so judged after
     the decay that every run ends with. The state goes back, and the run goes on as if nothing had
-    been tried, unless another factor won by more than its standard error: then it goes on from
-    there, with that factor.
+    been tried, unless another factor won by more than twice its standard error and a hundredth
+    of the score per factor of 2: then it goes on from there, with that factor.
 
     - Rates are base rate x factor x base schedule: warm-up and the groups' ratios stay.
     - The batches tried on are those that the run has trained on: the data are not disturbed, and
@@ -42,7 +42,10 @@ class AutoLRS(SearchedRun):
     - Where processes train together (torch.distributed), they agree: losses are averaged over
       them, and the first decides. No other update has a collective more.
     - A candidate that diverges is left early, as is a lower one that is behind, and what that saves
-      pays for more of them. Where two stages in a row changed nothing, stages are passed over.
+      pays for more of them.
+    - After the first stage lower ones are tried only where the base schedule does not itself
+      anneal, or the present one's losses rise. Where two stages in a row changed nothing, stages
+      are passed over.
     - A raised factor is watched, a probe's length at a time: if the loss diverges after all, the
       run is put back to before that, and goes on at the former factor.
     - What is yielded, saved or interrupted is never inside a probe.
@@ -52,7 +55,7 @@ class AutoLRS(SearchedRun):
         optimizer: Its optimizer, at its base rates, without a scheduler.
         loss: The loss of a batch: a scalar, or one value an example.
         total_steps: Updates that the run consists of (what is tried comes on top).
-        base: The base schedule; constant by default, with a linear cooldown over the last fifth.
+        base: The base schedule; linear decay to zero by default.
         held_out: Batches to score on, not those that the result is reported on; the first
             ``scored`` are taken once. By default the last batches trained on before a stage: where
             the training set is fitted, held-out ones matter.
@@ -103,7 +106,7 @@ class AutoLRS(SearchedRun):
         **options: Unpack[Options],
     ) -> None:
         total_steps = whole("total_steps", total_steps, low=1)
-        base = Constant().cooldown(0.2, "linear") if base is None else base
+        base = Linear() if base is None else base
         settings = Settings(**options)
         scoring = [] if held_out is None else scoring_batches(held_out, settings.scored)
         checked_drives(optimizer, base, Budget.steps(total_steps))

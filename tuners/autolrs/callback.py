@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterable, Sequence
 from typing import Any, Unpack
 
-from ...schedules import Constant, Schedule, ScheduleLR, Tabulated
+from ...schedules import Linear, Schedule, ScheduleLR, Tabulated
 from ...schedules._lightning import Callback
 from ...schedules.budget import Budget
 from ...schedules.lightning import ScheduleCallback
@@ -41,7 +41,7 @@ class AutoLRSCallback(Callback):
     before the change; give such averages as ``state`` where that matters.
 
     Args:
-        base: The base schedule; constant by default, with a linear cooldown over the last fifth.
+        base: The base schedule; linear decay to zero by default.
         total_steps: Updates of the run; by default the Trainer is asked.
         held_out: Batches (a DataLoader, say) to score on, not those that the result is reported
             on; the first ``scored`` are used. By default training batches seen before.
@@ -74,7 +74,7 @@ class AutoLRSCallback(Callback):
         state: Sequence[Any] = (),
         **options: Unpack[Options],
     ) -> None:
-        self.base = Constant().cooldown(0.2, "linear") if base is None else base
+        self.base = Linear() if base is None else base
         self._schedule = ScheduleCallback(self.base, total_steps)
         self._settings = Settings(**options)
         self._held_out, self._score, self._state = held_out, score, state

@@ -13,8 +13,8 @@ from .search import winsorised
 
 _OCTAVES = 4.0
 """Octaves of scale that make one unit of the process's abscissa."""
-_RISE = 2.0
-"""Standard errors that a rise must gain: what it risks lies beyond a probe, and a fall can wait."""
+_ERRORS = 2.0
+"""Standard errors that a change must gain."""
 _SHOULDER = 3.0
 """What is worse by more than so many times the largest gain counts as just that much worse."""
 
@@ -78,7 +78,9 @@ def trials(present: float, losses: Mapping[float, Sequence[float] | None]) -> li
 
 
 def decide(present: float, tried: Sequence[Trial], cost: float = 0.0) -> Decision | None:
-    """The best of the tried scales by a process's mean, if it gains more than its standard error.
+    """The best of the tried scales by a process's mean, if it gains enough.
+
+    Enough is twice the standard error of its gain, and ``cost`` of the present score per octave.
 
     Where the best is higher than the present one, the least of those that are as good is taken,
     give or take the standard error of their difference: a probe is short, and what it cannot tell
@@ -87,7 +89,7 @@ def decide(present: float, tried: Sequence[Trial], cost: float = 0.0) -> Decisio
     Args:
         present: The present scale.
         tried: This stage's trials, the present scale's among them.
-        cost: What a change must gain on top, in units of the score.
+        cost: What a change must gain per octave, as a part of the present score.
 
     Returns:
         The decision, or None where every trial diverged.
@@ -116,7 +118,8 @@ def decide(present: float, tried: Sequence[Trial], cost: float = 0.0) -> Decisio
     gain, error = gap(now, chosen if chosen != now else best)
     error = max(error, other.error)
     # Both must win: what the process expects, and what was seen on the same batches.
-    needed = cost + error * (_RISE if other.scale > present else 1.0)
+    octaves = abs(math.log2(other.scale / present))
+    needed = max(_ERRORS * error, cost * abs(alive[now].score) * octaves)
     changes = chosen != now and min(gain, -other.difference) > needed
     return Decision(alive[chosen].scale if changes else present, gain, error)
 

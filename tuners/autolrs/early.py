@@ -14,6 +14,9 @@ _FAR = 5.0
 _BEHIND = 3.0
 """Standard errors above the present scale's losses from which a lower scale has lost."""
 
+_RISING = 2.0
+"""Standard errors by which the second half of losses is above the first where they rise."""
+
 
 def diverged(losses: Sequence[float], same: Sequence[float], reference: Sequence[float]) -> bool:
     """Whether a candidate diverged: not finite, or far above the present scale's losses.
@@ -48,3 +51,18 @@ def lagging(scale: float, losses: Sequence[float], reference: Sequence[float]) -
         return None
     mean, error = float(gap.mean()), float(gap.std(ddof=1)) / math.sqrt(len(gap))
     return Trial(scale, math.nan, mean, error, stopped=True) if mean > _BEHIND * error else None
+
+
+def rising(losses: Sequence[float]) -> bool:
+    """Whether losses of successive batches rise: their second half over the first, by two errors.
+
+    Where one is not finite they do.
+    """
+    y = np.asarray(losses, dtype=np.float64)
+    if not np.isfinite(y).all():
+        return True
+    first, second = y[: len(y) // 2], y[len(y) // 2 :]
+    if len(first) < 2:
+        return False
+    error = math.sqrt(first.var(ddof=1) / len(first) + second.var(ddof=1) / len(second))
+    return float(second.mean() - first.mean()) > _RISING * error
