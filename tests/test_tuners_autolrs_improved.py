@@ -14,8 +14,8 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from ritard.schedules import Constant, Cosine, Schedule, ScheduleLR, Tabulated
-from ritard.tuners.autolrs import AllDiverged, AutoLRS, RateSearch
+from ritard.schedules import Constant, Cosine, Linear, Schedule, ScheduleLR, Tabulated
+from ritard.tuners.autolrs import AllDiverged, AutoLRS, Climb, RateSearch
 from tables import checked
 from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
@@ -23,7 +23,10 @@ from torch.utils.data import DataLoader, TensorDataset
 
 T = 400
 BASE = 1 / 16  # a power of two: base rate x scale x schedule has then one rounding at most
-QUICK: dict[str, Any] = {"overhead": 0.5, "stages": 2, "candidates": 3, "scored": 4}
+HELD = Constant().cooldown(0.2, "linear")
+QUICK: dict[str, Any] = {
+    "overhead": 0.5, "stages": 2, "candidates": 3, "scored": 4, "base": HELD
+}  # fmt: skip
 
 
 def network(dropout: float = 0.2) -> nn.Module:
@@ -218,7 +221,7 @@ def test_budget_counts_and_the_end(
     optimizer.register_step_pre_hook(lambda o, *_: rates.append(o.param_groups[0]["lr"]))
     tuner = AutoLRS(
         model, optimizer, lambda x: model(x).square().mean(), total, overhead=overhead,
-        candidates=candidates, scored=scored, hold=hold, stages=stages,
+        candidates=candidates, scored=scored, hold=hold, stages=stages, base=HELD,
     )  # fmt: skip
     try:
         list(tuner.train(torch.randn(total + 9, 4, 3)))
@@ -325,7 +328,10 @@ class Cliff:
         return loss.detach()
 
     def tuner(self, **options: Any) -> AutoLRS:
-        usual = {"step": self.step, "stages": 1, "overhead": 0.5, "candidates": 5, "scored": 4}
+        usual = {
+            "step": self.step, "stages": 1, "overhead": 0.5, "candidates": 5, "scored": 4,
+            "base": HELD,
+        }  # fmt: skip
         return AutoLRS(self.model, self.optimizer, self.loss, 600, **{**usual, **options})
 
 
@@ -431,6 +437,32 @@ def test_a_raised_scale_is_watched_on() -> None:
     assert torch.equal(run.model.weight, plain.model.weight)
 
 
+@pytest.mark.parametrize("base", [Linear(), HELD, None])
+def test_where_the_base_anneals_only_the_first_stage_goes_down(base: Schedule | None) -> None:
+    tried: list[list[float]] = []
+
+    class Both(Climb):
+        """Half and twice the present scale; those that were tried have a finite cost."""
+
+        def __init__(self, low: float, high: float) -> None:
+            super().__init__(low, high)
+            self.octaves = [1.0, -1.0]
+            tried.append([])
+
+        def ask(self, context: Any = None) -> float:
+            return self._middle * 2.0 ** (self.octaves.pop() if self.octaves else 0.0)
+
+        def tell(self, choice: float, cost: float) -> None:
+            if math.isfinite(cost) and choice != self._middle:
+                tried[-1].append(choice / self._middle)
+
+    run = Cliff(limit=1e9, becomes=0.0, base_lr=1e-3)
+    tuner = run.tuner(stages=3, overhead=1.0, base=base, search=Both, held_out=SCORED)
+    list(tuner.train(DATA))
+    assert sorted(tried[0]) == [0.5, 2.0]
+    assert sorted(tried[1]) == ([0.5, 2.0] if base is HELD else [2.0])
+
+
 def test_where_nothing_is_won_it_searches_less_often() -> None:
     run = Cliff(limit=1e9, becomes=0.0)
     tuner = run.tuner(stages=8, overhead=4.0)
@@ -480,8 +512,7 @@ def test_a_loss_that_is_nan_from_the_start() -> None:
 
 
 def test_two_choices_in_a_row_at_the_same_end_are_said() -> None:
-    run = Cliff(limit=1e9, becomes=0.0, base_lr=1e-6)
-    run.optimizer.param_groups[0]["lr"] = 1e-6
+    run = Cliff(limit=1e9, becomes=0.0, base_lr=1e-4)
     with pytest.warns(UserWarning, match="two stages in a row chose the highest"):
         list(run.tuner(stages=4, overhead=2.0, candidates=3).train(DATA))
 
