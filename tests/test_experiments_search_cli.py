@@ -147,7 +147,7 @@ def evaluations(url):
 
 def test_killed_in_the_middle_or_shared_by_two_it_finds_the_same(here):
     assert run([*LONGER, "--out", "alone"]) == 0
-    url = f"sqlite:///{here}/shared.db"
+    url = f"journal:{here}/shared.log"
     process = start("--storage", url, "--out", "killed")
     while evaluations(url).count("COMPLETE") < 5:
         assert process.poll() is None, process.communicate()[1]

@@ -86,10 +86,6 @@ def get_subject(name: str, accelerator: str = "cpu") -> Subject:
 
 def _checkpoint(folder: Path, device: str) -> Subject:
     """A pipeline's folder with ``unet`` and ``scheduler`` in it, or one that holds both."""
-    try:
-        import diffusers
-    except ImportError as error:
-        raise ImportError(_DIFFUSERS) from error
     unet = folder / "unet" if (folder / "unet").is_dir() else folder
     scheduler = folder / "scheduler" if (folder / "scheduler").is_dir() else folder
     config = _config(folder, unet / "config.json", "UNet2DModel")
@@ -100,6 +96,10 @@ def _checkpoint(folder: Path, device: str) -> Subject:
             "and t, or is unknown here; expected an unconditional UNet2DModel (for others, call "
             "search_solver with a Model of your own)"
         )
+    try:
+        import diffusers
+    except ImportError as error:
+        raise ImportError(_DIFFUSERS) from error
     kind = getattr(diffusers, str(plan.get("_class_name")), None)
     if kind is None:
         raise ValueError(f"model={str(folder)!r}: unknown scheduler {plan.get('_class_name')!r}")
