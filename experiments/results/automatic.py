@@ -24,18 +24,20 @@ found goes to ``experiments/results/autolrs-SETTING``.
 import argparse
 import json
 from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import torch
 from rich.console import Console
 from ritard.experiments.automatic import tables
 from ritard.experiments.automatic.ablation import SNAPSHOTS, Pairing, Ranking, pair, rank
-from ritard.experiments.automatic.cells import SEEDS, Cell, Cells, chosen, finished
+from ritard.experiments.automatic.cells import SEEDS, Cells, chosen, finished
 from ritard.experiments.automatic.figures import save_comparison
 from ritard.experiments.automatic.methods import METHODS
-from ritard.experiments.automatic.setting import SETTINGS, Setting
+from ritard.experiments.automatic.setting import SETTINGS
 from ritard.experiments.automatic.summary import rows
-from ritard.experiments.automatic.trial import Trial, run
+from ritard.experiments.automatic.trial import run
 from ritard.experiments.tasks import get_task
 
 HERE = Path(__file__).resolve().parent
@@ -65,12 +67,12 @@ def main() -> None:
         method = METHODS[name]
         if given.default:
             method = replace(method, starts=method.starts[:1])
-        for _ in chosen(setting, method, lambda cell: do(cells, cell)):
+        for _ in chosen(setting, method, partial(do, cells)):
             pass
     report(cells, folder)
 
 
-def do(cells: Cells, cell: Cell) -> Trial:
+def do(cells: Any, cell: Any) -> Any:
     """A run, unless it is finished already."""
     found = cells.get(cell)
     if found is None:
@@ -80,7 +82,7 @@ def do(cells: Cells, cell: Cell) -> Trial:
     return found
 
 
-def report(cells: Cells, folder: Path) -> None:
+def report(cells: Any, folder: Path) -> None:
     """Write, draw and print what is finished."""
     found = rows(finished(cells, list(METHODS.values())))
     tables.write_comparison(cells.setting, found, folder)
@@ -90,7 +92,7 @@ def report(cells: Cells, folder: Path) -> None:
         console.print(line, highlight=False, markup=False)
 
 
-def compare_scores(setting: Setting, path: Path) -> None:
+def compare_scores(setting: Any, path: Path) -> None:
     """The ablation of the score, one ranking after another; and what replayed batches are worth."""
     rankings, pairings = list[Ranking](), list[Pairing]()
     lr = get_task(setting.task).base_lrs[setting.optimizer]
