@@ -73,11 +73,10 @@ def test_long_probes_no_horizon(tau: int, lr: float) -> None:
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning")
-@pytest.mark.parametrize(("lr", "most"), [(0.05, 0.0040), (0.5, 0.0040), (0.005, 0.0045)])
-def test_at_the_usual_overhead_with_a_cooldown(lr: float, most: float) -> None:
+@pytest.mark.parametrize("lr", [0.005, 0.05, pytest.param(0.5, marks=pytest.mark.slow)])
+def test_at_the_usual_overhead_with_a_cooldown(lr: float) -> None:
     """Better than linear decay at its best rate, from a base rate that is far off."""
-    base = Constant().cooldown(0.2, "linear")
-    loss, tuner = searched(lr, base, stages=4)
-    assert loss <= most
+    loss, tuner = searched(lr, Constant().cooldown(0.2, "linear"))
+    assert loss <= 0.0030
     assert tuner.ledger.overhead <= 0.1
     assert tuner.ledger.productive == T
