@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from ....schedules.plot import PALETTE
 from ...figures import plain_log
 from .summary import FIXED, FIXED_RMSE, Row
 
-MARKERS = "osD^vPX*"
+MARKERS = "osD^vPX*<"
 _STYLE: Any = {"font.size": 12, "axes.grid": True, "grid.alpha": 0.3, "savefig.dpi": 120}
 
 
@@ -29,18 +30,23 @@ def save_ratios(rows: Mapping[str, Sequence[Row]], labels: Mapping[str, str], pa
         path: Of the file.
     """
     with rc_context(_STYLE):
-        figure = Figure(figsize=(1 + 5 * len(rows), 5.6), layout="constrained")
-        axes = figure.subplots(1, len(rows), sharey=True, squeeze=False)[0]
+        lines = math.ceil(len(rows) / 2)
+        figure = Figure(figsize=(13, 1.2 + 4.4 * lines), layout="constrained")
+        grid = figure.subplots(lines, min(len(rows), 2), sharey=True, squeeze=False)
+        axes = list(grid.flat)[: len(rows)]
+        for ax in list(grid.flat)[len(rows) :]:
+            ax.set_visible(False)
         for ax, (name, found) in zip(axes, rows.items(), strict=True):
             draw_ratios(found, labels, ax)
             ax.set_title(name)
             ax.spines[["top", "right"]].set_visible(False)
-        axes[0].set_ylabel("held-out error / best fixed solver's")
-        plain_log(axes[0].yaxis)
+        for ax in grid[:, 0]:
+            ax.set_ylabel("held-out error / best fixed solver's")
+            plain_log(ax.yaxis)
         drawn = [ax.get_legend_handles_labels() for ax in axes]
-        lines = {name: line for pair in drawn for line, name in zip(*pair, strict=True)}
-        shown = [name for name in labels.values() if name in lines]
-        handles = [lines[name] for name in shown]
+        marks = {name: mark for pair in drawn for mark, name in zip(*pair, strict=True)}
+        shown = [name for name in labels.values() if name in marks]
+        handles = [marks[name] for name in shown]
         figure.legend(handles, shown, loc="outside lower center", ncols=5, frameon=False)
         with atomic_path(path) as temporary:
             figure.savefig(temporary)
@@ -62,7 +68,8 @@ def draw_ratios(rows: Sequence[Row], labels: Mapping[str, str], ax: Axes) -> Non
         y = np.array([row.to_fixed.value for row in found if row.to_fixed is not None])
         ends = np.array([[min(row.by_seed), max(row.by_seed)] for row in found]).T
         look: Any = {"marker": MARKERS[i % len(MARKERS)], "color": PALETTE[i % len(PALETTE)]}
+        look["linestyle"] = "-" if i < len(PALETTE) else ":"
         bars = np.abs(ends - y)
         ax.errorbar(x, y, bars, capsize=2, linewidth=1.5, label=labels[method], **look)
     ax.set_xticks(range(len(nfes)), [str(nfe) for nfe in nfes])
-    ax.set_xlabel("network evaluations (NFE)")
+    ax.set(xlabel="network evaluations (NFE)", xlim=(-0.4, len(nfes) - 0.6))
