@@ -18,6 +18,7 @@ from ritard.experiments.search.feeds import METHODS, Sweep
 from ritard.experiments.search.report import load
 from ritard.experiments.search.subject import get_subject
 from ritard.experiments.testbeds import get_testbed
+from ritard.experiments.trials.ledger import DIED, DUPLICATE
 from ritard.experiments.trials.storage import check_storage, open_study
 from ritard.solvers.diffusion import (
     EDM,
@@ -137,12 +138,13 @@ def start(*more):
 
 
 def evaluations(url):
-    """States of the trials of the search itself."""
+    """Of each trial of the search itself, its state, or why it was lost."""
     if not check_storage(url):
         return []
     study = open_study(url, "ritard-search")
     trials = study.storage.get_all_trials(study.id)
-    return [t.state.name for t in trials if t.user_attrs.get("phase") == "search"]
+    found = [t for t in trials if t.user_attrs.get("phase") == "search"]
+    return [t.user_attrs.get("failed", t.state.name) for t in found]
 
 
 def test_killed_in_the_middle_or_shared_by_two_it_finds_the_same(here):
@@ -161,8 +163,8 @@ def test_killed_in_the_middle_or_shared_by_two_it_finds_the_same(here):
     assert run([*LONGER, "--storage", url, "--out", "killed", "--jobs", "2"]) == 0
     assert report(here / "killed") == report(here / "alone")
     after = evaluations(url)
-    lost = after.count("FAIL")
-    assert after[: len(before)].count("COMPLETE") == before.count("COMPLETE") and lost <= 1
+    assert after[: len(before)].count("COMPLETE") == before.count("COMPLETE")
+    assert after.count(DIED) <= 1 and set(after) <= {"COMPLETE", DUPLICATE, DIED}
     assert after.count("COMPLETE") == evaluations(f"journal:{here}/alone/trials.log").count(
         "COMPLETE"
     )
