@@ -23,6 +23,7 @@ from ritard.experiments.search.evidence.protocol import Cell, Protocol
 from ritard.experiments.search.evidence.report import (
     markdown,
     markdown_distances,
+    markdown_payback,
     markdown_ratios,
     write_report,
 )
@@ -345,3 +346,11 @@ def test_payback_interpolates_between_the_fixed_solvers(folder):
     assert payback(at(0.01), fixed, 1000.0) == Payback(6, 8, 1000 / 3)
     assert payback(at(2.0), fixed, 1000.0).images == math.inf
     assert payback(at(1e-4), fixed, 1000.0) == Payback(math.inf, 8, 200.0)
+    rows = [(row, payback(at(error), fixed, 1000.0)) for error in (0.01, 2.0, 1e-4)]
+    text = markdown_payback([*rows, (row, Payback(math.inf, 3, math.inf))], {})
+    assert [line.split(" | ")[2:] for line in text.splitlines()[2:]] == [
+        ["6 NFE", "333 |"],
+        ["3 NFE", "never |"],
+        ["more than 8 NFE", "at most 200 |"],
+        ["more than 3 NFE", "not known |"],
+    ]

@@ -54,7 +54,7 @@ RIVALS = {
     "digits": MIDDLE_AND_LAST | {"refined": (3, 5, 10)},
     "mixture": MIDDLE_AND_LAST | {"refined": SIX, "s3-blind": SIX},
     "fashion-pca": {},
-    "unet": {},
+    "unet": {"refined": (5,)},
 }
 """Refinement alone, search alone, and other methods, with their NFEs: all would take hours."""
 

@@ -71,11 +71,13 @@ def markdown_payback(paid: Sequence[tuple[Row, Payback]], labels: Mapping[str, s
     """What a search saves, and when it has paid for itself."""
     text = "| NFE | method | fixed solvers need | images until paid back |\n|---|---|---|---|\n"
     for row, back in paid:
-        need = f"{back.nfe:.0f} NFE" if back.nfe <= back.tried else f"more than {back.tried} NFE"
-        images = "never" if back.images == float("inf") else f"{back.images:,.0f}"
-        least = "" if back.nfe <= back.tried else "at most "
+        reached = back.nfe <= back.tried
+        need = f"{back.nfe:.0f} NFE" if reached else f"more than {back.tried} NFE"
+        images = f"{back.images:,.0f}" if reached else f"at most {back.images:,.0f}"
+        if back.images == float("inf"):
+            images = "never" if reached else "not known"
         name = labels.get(row.method, row.method)
-        text += f"| {row.nfe} | {name} | {need} | {least}{images} |\n"
+        text += f"| {row.nfe} | {name} | {need} | {images} |\n"
     return text
 
 
