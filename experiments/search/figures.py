@@ -23,6 +23,10 @@ SHOWN = 6
 
 _MARKERS = "os^Dv<>pXP"
 _ROWS = (1.0, 0.0)
+_AXIS = (
+    "λ = ln(α / σ), from noise to data.  Numbers: the order of a step, below it a scaling of its "
+    "derivative;\n“uses n”: a step that combines n outputs with weights of its own"
+)
 
 
 def draw_errors(found: Mapping[int, Found], ax: Axes) -> None:
@@ -69,7 +73,7 @@ def draw_schedule(found: Found, ax: Axes) -> None:
     for y, sampler in zip(_ROWS, (result.sampler, result.fixed_sampler), strict=True):
         _draw_row(sampler, y, ax)
     ax.set_yticks(_ROWS, names)
-    ax.set(ylim=(-0.62, 1.62), xlabel="λ = ln(α / σ): from noise, left, to data")
+    ax.set(ylim=(-0.62, 1.62), xlabel=_AXIS)
     ax.grid(axis="y", visible=False)
 
 
@@ -106,7 +110,6 @@ def schedule_handles() -> list[Line2D]:
             markerfacecolor="white",
             label="corrected here",
         ),
-        Line2D([], [], linestyle="", label="numbers: order; below, scaling of its derivative"),
     ]
 
 
@@ -130,7 +133,7 @@ def _decisions(sampler: Sampler) -> list[tuple[str, str, bool]]:
     if isinstance(sampler, CoefficientTable):
         fixed = {row.target for row in sampler.rows if row.role == "correct"}
         steps = [row for row in sampler.rows if row.role == "predict"]
-        return [(row.kind, f"{len(row.terms)}\nused", row.target in fixed) for row in steps]
+        return [(row.kind, f"uses\n{len(row.terms)}", row.target in fixed) for row in steps]
     return [
         (step.prediction, "\n".join(_words(step)), step.corrector != "none")
         for step in sampler.steps

@@ -47,7 +47,7 @@ def _schedule(found: Found, ax: Axes) -> None:
     legend: Any = {
         "loc": "lower center",
         "bbox_to_anchor": (0.5, 1.0),
-        "ncols": 4,
+        "ncols": 3,
         "columnspacing": 1.2,
     }
     ax.legend(handles=schedule_handles(), frameon=False, **legend)
