@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ...solvers.diffusion.saved import Sampler
-from ...tuners.solver_search import Cost, Scored, key
+from ...tuners.solver_search import Cost, Scored, SearchResult, key
 from ...tuners.solver_search._ledger import Ledger
 from ...tuners.solver_search.ending import Ending
 from ...tuners.solver_search.search_on import USUAL
@@ -30,7 +30,7 @@ def carry_out(course: Course, job: Finish, results: Mapping[str, dict[str, Any]]
     result = Ending(judges, refine, task.refining, _settings(course))(books)
     if result.interrupted:
         raise Interrupted
-    return Found(result, _rivals(course, books))
+    return Found(result, _rivals(course, books, result))
 
 
 def _settings(course: Course) -> dict[str, Any]:
@@ -67,10 +67,12 @@ def _books(course: Course, nfe: int, results: Mapping[str, dict[str, Any]]) -> L
     return books
 
 
-def _rivals(course: Course, books: Ledger) -> tuple[Rival, ...]:
-    """Each fixed solver on the grid that is its best on the train noises, the best first."""
-    found: dict[str, Scored] = {}
+def _rivals(course: Course, books: Ledger, result: SearchResult) -> tuple[Rival, ...]:
+    """The best fixed sampler, and each other solver on its best grid for the train noises."""
+    best = Rival(result.fixed_name, result.fixed_scores.train, result.fixed_scores.test)
+    others: dict[str, Scored] = {}
     for scored in books.fixed:
-        found.setdefault(solver_of(scored.name), scored)
+        if solver_of(scored.name) != best.solver:
+            others.setdefault(solver_of(scored.name), scored)
     test = course.ground.judges.test
-    return tuple(Rival(s.name, s.score, test(s.sampler)) for s in found.values())
+    return (best, *(Rival(s.name, s.score, test(s.sampler)) for s in others.values()))

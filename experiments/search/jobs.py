@@ -126,7 +126,7 @@ class Finish:
 
 @dataclass(frozen=True)
 class Rival:
-    """A fixed solver on its best grid, as the train noises tell it.
+    """A fixed solver on its best grid, as the train noises tell it (the best, as validation does).
 
     Attributes:
         name: Of the sampler, as "unipc_2 @ rho7".
