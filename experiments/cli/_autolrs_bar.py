@@ -70,7 +70,9 @@ class Follow(Callback):
     def __init__(self, bar: SearchBar) -> None:
         self._bar = bar
 
-    def on_train_batch_end(self, trainer: Any, *_: Any) -> None:
+    def on_train_batch_end(
+        self, trainer: Any, pl_module: Any, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
         """After each update."""
         self._bar.advance(trainer.global_step)
 

@@ -6,6 +6,8 @@ cost do. A worker may be killed at any time: what it leaves is in ``state_dict``
 
 import json
 
+from typing import Any
+
 import torch
 from ritard.solvers.diffusion import EDM, GaussianMixture, SolverSchedule, lower, reference, sample
 from ritard.tuners.solver_search import SolverSearch, fixed_samplers
@@ -18,7 +20,7 @@ start = noise.t_max * torch.randn(64, 4, generator=generator, dtype=torch.float6
 exact = reference(model, start, tol=1e-6)
 
 
-def cost(schedule: SolverSchedule) -> float:
+def cost(schedule: Any) -> float:
     """Geometric mean over the noises of the distance to the exact solution."""
     error = (sample(model, start, lower(schedule)) - exact).pow(2).mean(1).sqrt()
     return float(error.log().mean().exp())

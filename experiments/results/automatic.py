@@ -11,9 +11,9 @@ at the end and at ten points on the way.
   task's default rate times 1/16 to 16; autolrs is run from a tenth and ten times that rate too.
 
 Written down before any run of AutoLRS, from the spread of seeds in other rows (RESULTS.md: linear
-decay, the nearest budget), three paired seeds can show about 3.5 standard deviations of a seed: 0.005
-nats on logreg, 0.8 points on mlp, 0.09 nats on shakespeare, 1.2 points on fashion; cifar10 had no
-pilot, and 2,000 test images alone give 4 points.
+decay, the nearest budget), three paired seeds can show about 3.5 standard deviations of a seed:
+0.005 nats on logreg, 0.8 points on mlp, 0.09 nats on shakespeare, 1.2 points on fashion; cifar10
+had no pilot, and 2,000 test images alone give 4 points.
 
 With ``--scores`` it compares what a probe may be scored by, on the same setting.
 

@@ -84,6 +84,7 @@ class Watch:
 
     def report(self, raised: float, overhead: float) -> Report:
         """What is to be said of it."""
-        lost, former = Trial(raised, *[math.nan] * 3), Trial(self.scale, math.nan, 0.0, 0.0)
+        lost = Trial(raised, math.nan, math.nan, math.nan)
+        former = Trial(self.scale, math.nan, 0.0, 0.0)
         found = (lost, former), raised, self.scale, math.inf, 0.0, overhead
         return Report(self.start, self._recording.length, *found)
