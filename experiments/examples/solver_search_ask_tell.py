@@ -5,7 +5,6 @@ cost do. A worker may be killed at any time: what it leaves is in ``state_dict``
 """
 
 import json
-
 from typing import Any
 
 import torch
