@@ -1,5 +1,6 @@
 """Every code block of README and docs is executed, as it stands."""
 
+import os
 import re
 import shlex
 import subprocess
@@ -32,7 +33,8 @@ def test_every_block_names_its_language() -> None:
 
 @pytest.mark.parametrize("code", _blocks("python"))
 def test_python_block(code: str, tmp_path: Path) -> None:
-    subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=True)
+    one_thread = os.environ | {"OMP_NUM_THREADS": "1"}  # tests share the cores
+    subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=one_thread, check=True)
 
 
 @pytest.mark.parametrize("commands", _blocks("sh"))
