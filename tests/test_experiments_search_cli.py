@@ -118,7 +118,7 @@ def test_several_nfes_share_a_search_and_are_saved_apart(here, capsys):
     assert [one.result.nfe for one in load(here / "o/report.json").values()] == [2, 4]
 
 
-@pytest.mark.parametrize("method", ["evolution", "genetic", "random"])
+@pytest.mark.parametrize("method", ["evolution", "genetic"])
 def test_other_methods(method, here, capsys):
     command = "search --model mixture --nfe 2 --evaluations 30 --noises 8,8,8 --no-refine --json"
     assert run([*command.split(), "--method", method]) == 0
@@ -128,7 +128,7 @@ def test_other_methods(method, here, capsys):
 
 # ---- who does it makes no difference ---------------------------------------------------------
 
-LONGER = "search --model mixture --nfe 2,3 --evaluations 40 --noises 64,24,32".split()
+LONGER = "search --model mixture --nfe 2 --evaluations 60 --noises 64,24,32".split()
 
 
 def start(*more):
