@@ -249,27 +249,27 @@ def test_a_score_is_judged_by_the_truth() -> None:
 
 def test_the_truth_is_a_stage_and_then_linear_decay(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ablation, "RATES", 3)
-    setting = replace(TINY, steps=800)
+    setting = replace(TINY, steps=1600)
     ranking = rank(setting, 0.1, seed=1, part=0.1)
-    assert ranking.start == 80
+    assert ranking.start == 160
     assert ranking.rates == pytest.approx([0.1 / 16, 0.1, 1.6])
     task = get_task("digits")
     torch.manual_seed(1)
     network = task.network()
     optimizer = torch.optim.SGD(network.parameters(), lr=0.1, momentum=0.9)
     train, done = task.loaders(1).train, 0
-    while done < 800:
+    while done < 1600:
         for x, y in train:
-            if done == 800:
+            if done == 1600:
                 break
-            t = done - 80
-            rate = 0.1 if t < 100 else 0.1 * (1 - (t - 100) / (800 - 180))
+            t = done - 160
+            rate = 0.1 if t < 200 else 0.1 * (1 - (t - 200) / (1600 - 360))
             optimizer.param_groups[0]["lr"] = rate
             optimizer.zero_grad()
             nn.functional.cross_entropy(network(x), y).backward()
             optimizer.step()
             done += 1
-            if done == 180:
+            if done == 360:
                 at_end = _val_loss(network)
     assert ranking.truth[1] == pytest.approx(_val_loss(network), rel=1e-3)
     assert ranking.scores["perfect forecast"][1] == pytest.approx(at_end, rel=1e-3)
