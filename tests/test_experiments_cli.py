@@ -121,7 +121,8 @@ def test_a_mistake_is_one_line_and_writes_nothing(arguments, message, here, caps
 
 def test_a_missing_extra_names_the_line_to_run(here, capsys, monkeypatch):
     monkeypatch.setitem(sys.modules, "optuna", None)
-    for name in [name for name in sys.modules if name.startswith("ritard.experiments.compare")]:
+    rooms = ("ritard.experiments.compare", "ritard.experiments.trials")
+    for name in [name for name in sys.modules if name.startswith(rooms)]:
         monkeypatch.delitem(sys.modules, name)
     assert run(SMALL) == 2
     assert 'pip install "ritard[experiments]"' in capsys.readouterr().err

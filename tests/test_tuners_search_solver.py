@@ -54,7 +54,7 @@ def quick(nfe: int | list[int] = 3, evaluations: int = 24) -> SolverSearch:
 
 @pytest.fixture(scope="module")
 def found() -> SearchResult:
-    return search_solver(MODEL, NOISES, 3, evaluations=40, method=quick(), share=0.4, fixed=FEW)
+    return search_solver(MODEL, NOISES, 3, evaluations=64, method=quick(), share=0.625, fixed=FEW)
 
 
 # ---- what is found, and its accounts -----------------------------------------------------
@@ -90,7 +90,7 @@ def test_every_phase_is_counted(found: SearchResult) -> None:
     # 24 proposals, those that were fixed samplers already scored cost nothing again
     assert 24 - len(FEW) <= costs["search"].evaluations <= 24
     assert costs["choice"].evaluations <= 25
-    assert 4 <= costs["refinement"].evaluations <= 16 + 3
+    assert 4 <= costs["refinement"].evaluations <= 40 + 3
     assert costs["test"].evaluations == 4
     assert costs["test"].forwards == 2 * 3 * (24 + 48)
     assert costs["reference"].evaluations == 0 < costs["reference"].calls
@@ -196,8 +196,9 @@ def test_progress_is_told() -> None:
         MODEL,
         NOISES,
         3,
-        evaluations=24,
+        evaluations=54,
         method=quick(evaluations=14),
+        share=0.75,
         fixed=FEW,
         callback=seen.append,
     )
