@@ -87,7 +87,6 @@ def test_scheduled_is_the_loop_that_one_would_write() -> None:
 
 def test_what_is_read_on_the_way_changes_nothing() -> None:
     """Also where the optimizer evaluates elsewhere than it trains, and with batch statistics."""
-    pytest.importorskip("schedulefree")
     problem = Problem(TINY, seed=0)
     problem.network = nn.Sequential(
         nn.Linear(64, 16), nn.BatchNorm1d(16), nn.ReLU(), nn.Linear(16, 10)
