@@ -15,7 +15,9 @@ from ...schedules.plot import PALETTE, line_style
 from ..compare.figures import MARKERS, WIDE
 from ..convex.figures import save
 from ..figures import plain_log
+from .methods import METHODS
 from .setting import Setting
+from .summary import OURS as IMPROVED
 from .summary import REFERENCE, Row
 from .tables import chosen_rates
 
@@ -25,8 +27,8 @@ OURS = ("autolrs", "range test")
 def save_comparison(setting: Setting, metric: str, found: Sequence[Row], path: Path) -> None:
     """Draw three panels into a file: peers, our own methods, and the rates these chose."""
     mine = [row for row in found if row.label.startswith((REFERENCE, *OURS))]
-    others = [row for row in found if not row.label.startswith(OURS) or row.label == "autolrs"]
-    look = {row.label: _look(i) for i, row in enumerate(found)}
+    others = [row for row in found if not row.label.startswith(OURS) or row.label == IMPROVED]
+    look = _looks([row.label for row in found])
     limits = _limits(found)
     panels = [partial(draw_curves, setting, metric, rows, look, limits) for rows in (others, mine)]
     searched = [row for row in mine if "stages" in row.chosen.trials[0].notes]
@@ -82,6 +84,16 @@ def _limits(found: Sequence[Row]) -> tuple[float, float]:
     low, high = float(finite.min()), float(np.quantile(finite, 0.9))
     margin = 0.05 * (high - low) if math.isfinite(high - low) else 0.0
     return low - margin, high + margin
+
+
+def _looks(labels: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """The look of each: a method's own in every picture, no two of a panel alike."""
+    first = [name for name in METHODS if not name.startswith(OURS)] + [IMPROVED]
+    rest = [name for name in [*METHODS, *labels] if name not in first]
+    # From here on colours come again, dashed; the reference's and that after it are left out.
+    order = dict.fromkeys([*first, "", " ", *rest])
+    place = {name: i for i, name in enumerate(order)}
+    return {label: _look(place[label]) for label in labels}
 
 
 def _look(i: int) -> dict[str, Any]:

@@ -7,6 +7,7 @@ the folder of the results, where a later call finds them.
 from __future__ import annotations
 
 import hashlib
+import os
 import uuid
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
@@ -95,8 +96,12 @@ class Ground:
         """The folder's identity, given when it is first asked for."""
         path = self.kept / "identity"
         path.parent.mkdir(parents=True, exist_ok=True)
-        with suppress(FileExistsError), path.open("x") as file:
-            file.write(uuid.uuid4().hex)
+        if not path.exists():
+            fresh = path.with_name(uuid.uuid4().hex)
+            fresh.write_text(fresh.name)
+            with suppress(FileExistsError):  # of several at once the first one's holds
+                os.link(fresh, path)
+            fresh.unlink()
         return path.read_text()
 
     def blocks(self, name: str) -> list[Solving]:
