@@ -181,6 +181,9 @@ def test_fixed_samplers_cost_what_was_asked_and_come_once(
     found = fixed_samplers(noise, nfe, end=end)
     assert found and {s.nfe for s in found.values()} == {nfe}
     assert len({key(s) for s in found.values()}) == len(found)
+    plain = [s for s in found.values() if isinstance(s, SolverSchedule)]
+    rounded = {(s.steps, tuple(round(n.lam, 9) for n in s.nodes)) for s in plain}
+    assert len(rounded) == len(plain)
     tables = [name for name, s in found.items() if isinstance(s, CoefficientTable)]
     assert any(name.startswith("heun") for name in tables) == (
         nfe > 1 and not isinstance(noise, Flow) and (nfe % 2 == 0) == (end is None)

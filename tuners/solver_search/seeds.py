@@ -51,7 +51,8 @@ GRIDS: dict[str, Grid] = {
     "t": grids.uniform_t,
     "t2": grids.quadratic_t,
 }
-"""Time grids by name. "t" and "t2" are left out where t is sigma: they are no solver's there."""
+"""Time grids by name. "t" and "t2" are left out where t is sigma: they are no solver's there. Under
+:class:`VPLinear` "vp-t" and "vp-t2" are: they are the same two but for rounding."""
 
 
 def lay(
@@ -106,8 +107,13 @@ def fixed_samplers(
     grids.uniform_t(noise, 1, start, end)  # refuses times that do not fall or are out of range
     found: dict[str, Sampler] = {}
     seen: set[str] = set()
+    left_out: tuple[str, ...] = ()
+    if isinstance(noise, EDM):
+        left_out = ("t", "t2")
+    elif noise == VPLinear():
+        left_out = ("vp-t", "vp-t2")
     for grid in GRIDS:
-        if grid in ("t", "t2") and isinstance(noise, EDM):
+        if grid in left_out:
             continue
         for name, sampler in _on_grid(grid, noise, nfe, (start, end)):
             if (this := key(sampler)) not in seen:
