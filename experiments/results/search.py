@@ -47,14 +47,12 @@ PROTOCOLS = {
 }
 FIRST = "s3"
 """What a search does by default: run first, at all NFEs."""
-MIDDLE_AND_LAST = dict.fromkeys(
-    ("refined", "s3-alone", "s3-blind", "ga", "random", "ld3", "s4s"), (5, 10)
-)
+OTHERS = ("refined", "s3-alone", "s3-blind", "ga", "random", "ld3", "s4s")
 RIVALS = {
-    "digits": MIDDLE_AND_LAST | {"refined": (3, 5, 10)},
-    "mixture": MIDDLE_AND_LAST | {"refined": SIX, "s3-blind": SIX},
-    "fashion-pca": {},
-    "unet": {"refined": (5,)},
+    "digits": dict.fromkeys(OTHERS, (5, 10)) | {"refined": (3, 5, 10)},
+    "mixture": dict.fromkeys(OTHERS, (5, 10)) | {"refined": SIX, "s3-blind": SIX},
+    "fashion-pca": dict.fromkeys(OTHERS, (6,)),
+    "unet": dict.fromkeys(OTHERS, (5,)),
 }
 """Refinement alone, search alone, and other methods, with their NFEs: all would take hours."""
 
