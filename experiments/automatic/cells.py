@@ -17,6 +17,8 @@ from .setting import Setting
 from .trial import Trial
 
 SEEDS = (0, 1, 2)
+FRESH = (3, 4, 5)
+"""Seeds that no choice was made on."""
 TUNING_SEED = 0
 """The one on which a schedule's rate is chosen, by its validation metric."""
 
@@ -91,21 +93,24 @@ Run = Callable[[Cell], Trial | None]
 """Gives the result of a run: does it, or looks it up (None where there is none)."""
 
 
-def chosen(setting: Setting, method: Method, run: Run) -> Iterator[Chosen]:
+def chosen(
+    setting: Setting, method: Method, run: Run, seeds: Sequence[int] = SEEDS
+) -> Iterator[Chosen]:
     """All runs of a method, in order, and which of them are compared.
 
     A tuned schedule is run at rates in multiples of 3, on one seed, until the best lies inside,
-    and then on the other seeds at that rate. One that diverges at every rate gives nothing.
+    and then on all ``seeds`` at that rate. One that diverges at every rate gives nothing.
     """
     default = get_task(setting.task).base_lrs[setting.optimizer]
     if not method.tuned:
         for start in method.starts:
-            yield Chosen(method.name, start, start * default, _trials(method, start * default, run))
+            lr = start * default
+            yield Chosen(method.name, start, lr, _trials(method, lr, run, seeds))
         return
     tuned = _tuned(AutoRates(setting.around), method, run)
     if tuned is not None:
         best, tried = tuned
-        yield Chosen(method.name, math.nan, best, _trials(method, best, run), tried)
+        yield Chosen(method.name, math.nan, best, _trials(method, best, run, seeds), tried)
 
 
 def _tuned(
@@ -133,12 +138,12 @@ def _tuned(
     return None if best is None else (best, tuple(sorted(vals.items())))
 
 
-def _trials(method: Method, lr: float, run: Run) -> tuple[Trial, ...]:
-    found = (run(Cell(method.name, lr, seed)) for seed in SEEDS)
+def _trials(method: Method, lr: float, run: Run, seeds: Sequence[int]) -> tuple[Trial, ...]:
+    found = (run(Cell(method.name, lr, seed)) for seed in seeds)
     return tuple(trial for trial in found if trial is not None)
 
 
-def finished(cells: Cells, methods: Sequence[Method]) -> list[Chosen]:
+def finished(cells: Cells, methods: Sequence[Method], seeds: Sequence[int] = SEEDS) -> list[Chosen]:
     """What is compared, of the runs that are finished."""
-    found = [c for method in methods for c in chosen(cells.setting, method, cells.get)]
+    found = [c for method in methods for c in chosen(cells.setting, method, cells.get, seeds)]
     return [c for c in found if c.trials]

@@ -54,8 +54,10 @@ def faithful(problem: Problem, lr: float, notes: Notes) -> Iterator[Progress]:
 
 
 def range_tested(problem: Problem, lr: float, notes: Notes) -> Iterator[Progress]:
-    """A range test of 100 updates, or less where it diverges, then linear decay from there."""
-    del lr
+    """A range test of 100 updates, or less where it diverges, then linear decay from there.
+
+    From the default rate where the test suggests none.
+    """
     optimizer = problem.optimizer = problem.own_optimizer(1e-3)
     batches, used = problem.batches(), 0
 
@@ -65,8 +67,9 @@ def range_tested(problem: Problem, lr: float, notes: Notes) -> Iterator[Progress
         return problem.update(batch)
 
     found = range_test(step, problem.network, optimizer, islice(batches, 50), steps=100)
-    notes |= {"lr": found.suggestion, "search": used}
-    optimizer.param_groups[0]["lr"] = found.suggestion
+    peak = lr if found.suggestion is None else found.suggestion
+    notes |= {"lr": peak, "search": used, "reason": found.reason}
+    optimizer.param_groups[0]["lr"] = peak
     steps = problem.setting.steps - used
     scheduler = ScheduleLR(optimizer, Linear(), steps)
     for done, batch in zip(range(1, steps + 1), batches, strict=False):

@@ -15,7 +15,8 @@ decay, the nearest budget), three paired seeds can show about 3.5 standard devia
 0.005 nats on logreg, 0.8 points on mlp, 0.09 nats on shakespeare, 1.2 points on fashion; cifar10
 had no pilot, and 2,000 test images alone give 4 points.
 
-With ``--scores`` it compares what a probe may be scored by, on the same setting.
+With ``--fresh`` all is run on three seeds more, which no choice was made on (the rates of tuned
+schedules stay). With ``--scores`` it compares what a probe may be scored by, on the same setting.
 
 Finished runs are kept in ``ritard-runs/autolrs-SETTING``, and a killed comparison goes on; what is
 found goes to ``experiments/results/autolrs-SETTING``.
@@ -32,7 +33,7 @@ import torch
 from rich.console import Console
 from ritard.experiments.automatic import tables
 from ritard.experiments.automatic.ablation import SNAPSHOTS, Pairing, Ranking, pair, rank
-from ritard.experiments.automatic.cells import SEEDS, Cells, chosen, finished
+from ritard.experiments.automatic.cells import FRESH, SEEDS, Cells, chosen, finished
 from ritard.experiments.automatic.figures import save_comparison
 from ritard.experiments.automatic.methods import METHODS
 from ritard.experiments.automatic.setting import SETTINGS
@@ -51,6 +52,7 @@ def main() -> None:
     parser.add_argument("setting", choices=SETTINGS)
     parser.add_argument("--methods", default=",".join(METHODS), help="some of them")
     parser.add_argument("--default", action="store_true", help="from the default rate alone")
+    parser.add_argument("--fresh", action="store_true", help="on other seeds")
     parser.add_argument("--scores", action="store_true", help="compare scores of probes instead")
     parser.add_argument("--cache", type=Path, default=Path("ritard-runs"))
     parser.add_argument("--out", type=Path, default=HERE, help="folder of the results")
@@ -63,13 +65,14 @@ def main() -> None:
     if given.scores:
         compare_scores(setting, folder / "scores.json")
         return
+    seeds = FRESH if given.fresh else SEEDS
     for name in given.methods.split(","):
         method = METHODS[name]
         if given.default:
             method = replace(method, starts=method.starts[:1])
-        for _ in chosen(setting, method, partial(do, cells)):
+        for _ in chosen(setting, method, partial(do, cells), seeds):
             pass
-    report(cells, folder)
+    report(cells, seeds, folder / "fresh" if given.fresh else folder)
 
 
 def do(cells: Any, cell: Any) -> Any:
@@ -82,9 +85,10 @@ def do(cells: Any, cell: Any) -> Any:
     return found
 
 
-def report(cells: Any, folder: Path) -> None:
+def report(cells: Any, seeds: Any, folder: Path) -> None:
     """Write, draw and print what is finished."""
-    found = rows(finished(cells, list(METHODS.values())))
+    folder.mkdir(parents=True, exist_ok=True)
+    found = rows(finished(cells, list(METHODS.values()), seeds))
     tables.write_comparison(cells.setting, found, folder)
     metric = get_task(cells.setting.task).metric
     save_comparison(cells.setting, metric, found, folder / "curves.png")
