@@ -11,14 +11,21 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+LINK = re.compile(r"(?<!!)\[([^\]]+)\]\(([^)\s#]*)(?:#([^)\s]+))?\)")
+FIGURE = re.compile(r"(?<![\w.])\d+\.\d+(?![\w.])")
 ELSEWHERE = ("postgresql+psycopg://",)  # needs a server: its test is marked slow
+
+
+def _name(page: Path) -> str:
+    """The page's path under the root without its suffix, as "docs/papers/rex"."""
+    return page.relative_to(ROOT).with_suffix("").as_posix()
 
 
 def _blocks(language: str) -> list[pytest.param]:
     return [
-        pytest.param(text, id=f"{page.stem}-{i}")
+        pytest.param(text, id=f"{_name(page)}-{i}")
         for page in PAGES
         for i, (found, text) in enumerate(BLOCK.findall(page.read_text()))
         if found == language
@@ -29,6 +36,39 @@ def test_every_block_names_its_language() -> None:
     for page in PAGES:
         for found, text in BLOCK.findall(page.read_text()):
             assert found in ("python", "sh", "text"), f"{page.name}: {found!r} block: {text[:60]}"
+
+
+def _anchors(page: Path) -> set[str]:
+    """The anchors that the headings of a page have on GitHub."""
+    headings = re.findall(r"^#+ (.+)$", BLOCK.sub("", page.read_text()), re.MULTILINE)
+    plain = [re.sub(r"[^\w\s-]", "", LINK.sub(r"\1", text)).lower() for text in headings]
+    return {text.strip().replace(" ", "-") for text in plain}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=_name)
+def test_links_lead_somewhere(page: Path) -> None:
+    """Files and headings exist, and a file that stands for a name holds that name."""
+    for text, path, anchor in LINK.findall(BLOCK.sub("", page.read_text())):
+        if path.startswith(("https:", "mailto:")):
+            continue
+        target = (page.parent / path).resolve() if path else page
+        assert target.exists(), f"{page.name}: [{text}]({path})"
+        if anchor:
+            assert anchor in _anchors(target), f"{page.name}: [{text}]({path}#{anchor})"
+        if target.suffix == ".py" and text.startswith("`") and not text.endswith(".py`"):
+            last = text.strip("`").removesuffix("()").rpartition(".")[2]
+            assert re.search(rf"\b{last}\b", target.read_text()), f"{page.name}: {text} in {path}"
+
+
+@pytest.mark.parametrize("page", sorted((ROOT / "docs" / "papers").glob("*.md")), ids=_name)
+def test_measured_figures_stand_in_the_results(page: Path) -> None:
+    """What a page says we measured, to the digit, is in RESULTS.md, so it cannot grow stale."""
+    results = (ROOT / "RESULTS.md").read_text()
+    measured = page.read_text().partition("\n## What we measured\n")[2].partition("\n## ")[0]
+    assert measured, f"{page.name}: expected a section '## What we measured'"
+    known = set(FIGURE.findall(results)) | set(re.findall(r"(?<!\w)\.(\d+)(?![\w.])", results))
+    for figure in FIGURE.findall(LINK.sub("", BLOCK.sub("", measured))):
+        assert figure in known, f"{page.name}: {figure} is not in RESULTS.md"
 
 
 @pytest.mark.parametrize("code", _blocks("python"))

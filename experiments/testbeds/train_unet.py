@@ -31,12 +31,20 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--seed", type=int, default=default.seed)
     parser.add_argument("--out", type=Path, default=None, help="default: in the cache")
     parser.add_argument("--checkpoint", type=Path, default=None, help="default: beside --out")
+    parser.add_argument("--device", default="cpu", help="as cuda; by default %(default)s")
     given = parser.parse_args(argv)
     torch.set_num_threads(1)
     out = given.out or weights_path()
     checkpoint = given.checkpoint or out.with_suffix(".checkpoint.pt")
     settings = Settings(steps=given.steps, seed=given.seed)
-    train(settings, training_images(), out, checkpoint, report=partial(print, flush=True))
+    train(
+        settings,
+        training_images(),
+        out,
+        checkpoint,
+        given.device,
+        report=partial(print, flush=True),
+    )
 
 
 def training_images() -> Tensor:
@@ -49,6 +57,7 @@ def train(
     data: Tensor,
     out: Path,
     checkpoint: Path,
+    device: str = "cpu",
     every: int = WINDOW,
     report: Callable[[str], object] = print,
 ) -> Training:
@@ -59,13 +68,14 @@ def train(
         data: Images as bytes, (n, 1, side, side).
         out: File of the weights.
         checkpoint: File of the state: read where it is there, and left for the record.
+        device: Where the network is.
         every: Steps between checkpoints, over which the recorded losses are averaged.
         report: Called with a line after each.
 
     Raises:
         ValueError: the checkpoint is of other settings or data, or damaged.
     """
-    training = Training(settings, data)
+    training = Training(settings, data, device)
     if checkpoint.exists():
         training.load_state_dict(load(checkpoint))
         report(f"going on from step {training.step}")
@@ -75,7 +85,7 @@ def train(
         training.losses.append(sum(losses) / len(losses))
         save(training.state_dict(), checkpoint)
         report(_line(training, (time.perf_counter() - began) / len(losses)))
-    save({"record": training.record(), "weights": training.average.state_dict()}, out)
+    save({"record": training.record(), "weights": training.average.cpu().state_dict()}, out)
     report(f"weights: {out}")
     return training
 

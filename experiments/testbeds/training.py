@@ -68,6 +68,7 @@ class Training:
     Args:
         settings: The settings.
         data: Images (n, 1, side, side), as bytes (0 to 255 stands for -1 to 1).
+        device: Where the network is; random numbers are drawn on the CPU wherever it is.
 
     Attributes:
         step: Updates done.
@@ -75,11 +76,15 @@ class Training:
         average: The network of averaged weights.
     """
 
-    def __init__(self, settings: Settings, data: Tensor) -> None:
+    def __init__(
+        self, settings: Settings, data: Tensor, device: torch.device | str = "cpu"
+    ) -> None:
         self.settings, self.data, self.step = settings, data, 0
         self.losses: list[float] = []
+        self.device = torch.device(device)
         self.sigma_data = _standard_deviation(data)
         self.network = make_network(settings.seed, settings.channels, data.shape[-1])
+        self.network.to(self.device)
         self.average = deepcopy(self.network).requires_grad_(False)
         self.optimizer = torch.optim.Adam(self.network.parameters(), settings.lr)
         self.scheduler = ScheduleLR(self.optimizer, Linear().warmup(0.05), settings.steps)
@@ -105,7 +110,8 @@ class Training:
         rows = torch.randint(len(self.data), (s.batch_size,), generator=generator)
         eps = torch.randn(s.batch_size, *self.data.shape[1:], generator=generator)
         sigma = (s.mean + s.std * torch.randn(s.batch_size, generator=generator)).exp()
-        return self.data[rows].float() / 127.5 - 1, eps, sigma
+        x = self.data[rows].float() / 127.5 - 1
+        return x.to(self.device), eps.to(self.device), sigma.to(self.device)
 
     @torch.no_grad()
     def _update_average(self) -> None:
