@@ -1,11 +1,15 @@
 """Every code block of README and docs is executed, as it stands."""
 
+import multiprocessing
 import os
 import re
 import shlex
 import subprocess
 import sys
 import tomllib
+import traceback
+import types
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,6 +19,7 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"(?<!!)\[([^\]]+)\]\(([^)\s#]*)(?:#([^)\s]+))?\)")
 FIGURE = re.compile(r"(?<![\d.])\d+\.\d+(?!\d|\.\d)")
+HEAVY = ["torch", "lightning.pytorch", "ritard.schedules", "ritard.tuners.bandits"]
 ELSEWHERE = ("postgresql+psycopg://",)  # needs a server: its test is marked slow
 
 
@@ -71,10 +76,37 @@ def test_measured_figures_stand_in_the_results(page: Path) -> None:
         assert figure in known, f"{page.name}: {figure} is not in RESULTS.md"
 
 
+def _run(code: str, folder: Path) -> None:
+    """Run a block as a script in a folder; leave a file there that says what went wrong."""
+    os.chdir(folder)
+    script = types.ModuleType("__main__")
+    sys.modules["__main__"] = script
+    try:
+        exec(compile(code, "block", "exec"), script.__dict__)
+    except BaseException:
+        (folder / "error.txt").write_text(traceback.format_exc())
+        raise
+
+
+@pytest.fixture(scope="module")
+def processes() -> Iterator[multiprocessing.context.ForkServerContext]:
+    """Processes that start with the heavy packages imported: most of a block's time is that."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(HEAVY)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("OMP_NUM_THREADS", "1")  # tests share the cores
+        yield context
+
+
 @pytest.mark.parametrize("code", _blocks("python"))
-def test_python_block(code: str, tmp_path: Path) -> None:
-    one_thread = os.environ | {"OMP_NUM_THREADS": "1"}  # tests share the cores
-    subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=one_thread, check=True)
+def test_python_block(
+    code: str, tmp_path: Path, processes: multiprocessing.context.ForkServerContext
+) -> None:
+    process = processes.Process(target=_run, args=(code, tmp_path))
+    process.start()
+    process.join(300)
+    error = tmp_path / "error.txt"
+    assert process.exitcode == 0, error.read_text() if error.exists() else process.exitcode
 
 
 @pytest.mark.parametrize("commands", _blocks("sh"))
