@@ -27,15 +27,61 @@ from ritard.experiments.search.evidence.report import (
     markdown_ratios,
     write_report,
 )
+from ritard.experiments.search.evidence.span import span_distances
 from ritard.experiments.search.evidence.study import read_outcomes, run_study, whole_ground
 from ritard.experiments.search.evidence.summary import Payback, payback, summarise
-from ritard.solvers.diffusion import SolverSchedule, dpmpp_2m, grids, lower, sample
+from ritard.solvers.diffusion import (
+    EDM,
+    GaussianMixture,
+    Model,
+    SolverSchedule,
+    dpmpp_2m,
+    grids,
+    lower,
+    sample,
+)
 from ritard.solvers.diffusion.saved import load_sampler
-from ritard.tuners.solver_search import fixed_samplers
+from ritard.tuners.solver_search import Evaluator, fixed_samplers
 
 
 def normal(*shape, seed=0, dtype=torch.float64):
     return torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=dtype)
+
+
+# ---- what outputs can say ------------------------------------------------------------------
+
+
+def test_span_distances_are_those_of_numpys_projection():
+    """Outputs of a network that are noise of their own span a random subspace."""
+    fixed = {}
+
+    def network(x, t):
+        return fixed.setdefault(float(t[0]), normal(*x.shape, seed=len(fixed) + 1))
+
+    noise, eps, exact = EDM(), normal(5, 9), normal(5, 9, seed=99)
+    sampler = dpmpp_2m(noise, grids.edm_rho(noise, 3))
+    judge = Evaluator(Model(network, noise, "data"), eps, None, exact)
+    found = span_distances(judge, sampler)
+    columns = [eps, *(fixed[t] for t in sampler.times[:-1])]
+    for i in range(5):
+        basis = np.stack([c[i].numpy() for c in columns], axis=1)
+        gap = basis @ np.linalg.pinv(basis) @ exact[i].numpy() - exact[i].numpy()
+        assert float(found[i]) == pytest.approx(np.sqrt(np.mean(gap**2)), rel=1e-9)
+
+
+def test_span_distances_bound_every_sampler_and_vanish_where_solutions_are_linear():
+    noise, eps = EDM(t_max=20.0, t_min=0.01), normal(16, 6)
+    means = normal(3, 6, seed=5)
+    data = GaussianMixture(means, torch.full((3,), 0.05, dtype=torch.float64))
+    judge = Evaluator(data.model(noise), eps)
+    for sampler in list(fixed_samplers(noise, 3).values())[::9]:
+        own = distances(judge.samples(sampler), judge.reference)
+        assert bool((span_distances(judge, sampler) <= own + 1e-12).all())
+    round_one = GaussianMixture(means[:1], torch.full((1,), 0.05, dtype=torch.float64))
+    judge = Evaluator(round_one.model(noise), eps)
+    sampler = dpmpp_2m(noise, grids.edm_rho(noise, 3))
+    assert float(distances(judge.samples(sampler), judge.reference).min()) > 1e-4
+    assert float(span_distances(judge, sampler).max()) < 1e-7
 
 
 # ---- errors --------------------------------------------------------------------------------

@@ -37,6 +37,7 @@ SCRIPTS = {
     "search-mixture": "search.py mixture",
     "search-fashion-pca": "search.py fashion-pca",
     "search-unet": "search.py unet",
+    "search-span": "search_span.py",
     "autolrs-logreg": "automatic.py logreg",
     "autolrs-mlp": "automatic.py mlp",
     "autolrs-shakespeare": "automatic.py shakespeare",
