@@ -71,15 +71,15 @@ def draw_schedule(found: Found, ax: Axes) -> None:
     before = f"{_wrapped(result.fixed_name)}\n{result.fixed_scores.test:.3g}"
     names = (f"found\n{result.scores.test:.3g}", before)
     for y, sampler in zip(_ROWS, (result.sampler, result.fixed_sampler), strict=True):
-        _draw_row(sampler, y, ax)
+        draw_sampler(sampler, y, ax)
     ax.set_yticks(_ROWS, names)
     ax.set(ylim=(-0.62, 1.62), xlabel=_AXIS)
     ax.grid(axis="y", visible=False)
 
 
-def _draw_row(sampler: Sampler, y: float, ax: Axes) -> None:
+def draw_sampler(sampler: Sampler, y: float, ax: Axes) -> None:
     """Knots on a line; over each step its decisions, over each corrected knot a ring."""
-    lams = _lambdas(sampler)
+    lams = lambdas(sampler)
     ax.plot(lams, [y] * len(lams), color="0.6", linewidth=1, zorder=1)
     ax.plot(lams, [y] * len(lams), "|", color=BLACK, markersize=16, markeredgewidth=1.5, zorder=2)
     for i, (kind, text, corrected) in enumerate(_decisions(sampler)):
@@ -113,7 +113,7 @@ def schedule_handles() -> list[Line2D]:
     ]
 
 
-def _lambdas(sampler: Sampler) -> list[float]:
+def lambdas(sampler: Sampler) -> list[float]:
     """Lambdas of the knots; a clean end is drawn a little beyond the knot before it."""
     if isinstance(sampler, SolverSchedule):
         lams = [as_float(node.lam) for node in sampler.nodes]
