@@ -10,7 +10,7 @@ from torch.optim import Optimizer
 from ._entries import Entry, Group
 from ._reader import Reader
 from .budget import Budget
-from .schedule import Schedule
+from .schedule import Schedule, operand
 
 PerGroup = Schedule | Sequence[Schedule]
 """One schedule for all parameter groups, or one for each."""
@@ -22,15 +22,7 @@ class Drive:
     def __init__(self, name: str, schedules: PerGroup, groups: int) -> None:
         self.entry = Entry(name)
         self.is_lr = name == "lr"
-        if not isinstance(schedules, Schedule | Sequence):  # pyright: ignore[reportUnnecessaryIsInstance]
-            raise TypeError(f"schedule {schedules!r} for {name!r}: expected a Schedule or a list")
-        self.schedules = schedules if isinstance(schedules, Schedule) else list(schedules)
-        for one in self._each():
-            if not isinstance(one, Schedule):  # pyright: ignore[reportUnnecessaryIsInstance]
-                raise TypeError(
-                    f"schedule {one!r} for {name!r}: expected a Schedule; a text form is read by "
-                    "Schedule.parse"
-                )
+        self.schedules = _checked(name, schedules)
         self._shared = isinstance(schedules, Schedule)
         if not self._shared:
             self._check_count(groups)
@@ -72,12 +64,34 @@ class Drive:
             )
 
 
-def drives(schedule: PerGroup | Mapping[str, PerGroup], groups: int) -> list[Drive]:
-    """A drive for each entry that ScheduleLR's argument names; a bare schedule is for ``lr``."""
+def check_schedules(schedule: PerGroup | Mapping[str, PerGroup]) -> None:
+    """Refuse what ScheduleLR takes for no optimizer (TypeError, ValueError)."""
+    for name, given in _by_entry(schedule).items():
+        _checked(name, given)
+
+
+def _checked(name: str, schedules: Any) -> Schedule | list[Schedule]:
+    """A schedule, or a list of schedules; TypeError otherwise."""
+    if isinstance(schedules, Schedule):
+        return schedules
+    if isinstance(schedules, str) or not isinstance(schedules, Sequence):
+        raise TypeError(
+            f"schedule {schedules!r} for {name!r}: expected a Schedule or a list; a text form is "
+            "read by Schedule.parse"
+        )
+    return [operand(f"schedule for {name!r}", one) for one in schedules]  # pyright: ignore[reportUnknownVariableType]
+
+
+def _by_entry(schedule: PerGroup | Mapping[str, PerGroup]) -> Mapping[str, PerGroup]:
     by_entry = schedule if isinstance(schedule, Mapping) else {"lr": schedule}
     if not by_entry:
         raise ValueError("schedule={}: expected at least one entry, such as 'lr'")
-    return [Drive(name, given, groups) for name, given in by_entry.items()]
+    return by_entry
+
+
+def drives(schedule: PerGroup | Mapping[str, PerGroup], groups: int) -> list[Drive]:
+    """A drive for each entry that ScheduleLR's argument names; a bare schedule is for ``lr``."""
+    return [Drive(name, given, groups) for name, given in _by_entry(schedule).items()]
 
 
 def checked_drives(

@@ -9,7 +9,8 @@ from typing import Any
 
 from torch.optim import Optimizer
 
-from ._drive import PerGroup, checked_drives
+from ._checks import whole
+from ._drive import PerGroup, check_schedules, checked_drives
 from ._lightning import Callback
 from .budget import Budget
 from .lr import ScheduleLR
@@ -34,6 +35,7 @@ class ScheduleCallback(Callback):
             two optimizers different schedules.
 
     Raises:
+        TypeError, ValueError: what is no schedule, horizon or index.
         ValueError: when fit starts, where the optimizer has a scheduler already, or the horizon
             cannot be told and ``total_steps`` is not given.
 
@@ -50,9 +52,10 @@ class ScheduleCallback(Callback):
         total_steps: int | Budget | None = None,
         optimizer: int | None = None,
     ) -> None:
+        check_schedules(schedule)
         self.schedule = schedule
         self.total_steps = None if total_steps is None else Budget.of(total_steps)
-        self.optimizer = optimizer
+        self.optimizer = None if optimizer is None else whole("optimizer", optimizer)
 
     @property
     def state_key(self) -> str:

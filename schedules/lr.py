@@ -103,8 +103,8 @@ class ScheduleLR(LRScheduler):
         Args:
             epoch: Jump to this update instead (torch's deprecated argument).
         """
-        self._step_count += 1
         self._update_lr(epoch)
+        self._step_count += 1
         if self.last_epoch > self._clock.suspicious and not self._warned:
             if message := self._clock.warning(self.last_epoch):
                 warnings.warn(message, UserWarning, stacklevel=2)
@@ -228,8 +228,9 @@ class ScheduleLR(LRScheduler):
         over to a new scheduler of the same optimizer, take the old state before building it.
 
         Raises:
+            TypeError: not a dict. Nothing has been changed then, nor is it by a ValueError:
             ValueError: the state of another scheduler, schedule, number of groups or kind of
-                budget. Nothing has been changed then.
+                budget, or a damaged one.
         """
         groups = self.optimizer.param_groups
         check_state(state_dict, self.state_dict())

@@ -9,7 +9,7 @@ from torch.optim import Optimizer
 from ..schedules import Budget, Linear, ScheduleCallback
 from ..schedules._checks import number
 from ..schedules.refinement.lightning import has_gradients, scaler_still_in, sharding_group
-from ..schedules.refinement.norms import Norm
+from ..schedules.refinement.norms import Norm, check_norm
 from .online_refinement import OnlineRefinement
 
 
@@ -27,6 +27,7 @@ class OnlineRefinementCallback(ScheduleCallback):
         optimizer: Index of the one optimizer to drive; all by default.
 
     Raises:
+        TypeError, ValueError: a smoothing, norm, horizon or index that cannot be.
         ValueError: when fit starts, as ScheduleCallback and OnlineRefinement do, and for a
             Trainer whose horizon is ``max_time`` alone.
 
@@ -45,6 +46,8 @@ class OnlineRefinementCallback(ScheduleCallback):
     ) -> None:
         super().__init__(Linear(), total_steps, optimizer)
         self.smoothing = number("smoothing", smoothing, low=0, high=1, open_low=True)
+        if norm is not None:
+            check_norm(norm)
         self.norm: Norm | None = norm
 
     def on_before_optimizer_step(self, trainer: Any, pl_module: Any, optimizer: Optimizer) -> None:

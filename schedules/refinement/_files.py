@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import reprlib
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -28,7 +29,12 @@ def header(norms: GradNorms, start: int | None = None) -> str:
     """
     head = {"ritard": "grad-norms", "format": FORMAT, "norm": norms.norm}
     head |= {"optimizer": norms.optimizer, "meta": dict(norms.meta)}
-    return json.dumps(head if start is None else head | {"start": start}) + "\n"
+    try:
+        return json.dumps(head if start is None else head | {"start": start}) + "\n"
+    except (TypeError, ValueError) as error:
+        raise TypeError(
+            f"meta={reprlib.repr(norms.meta)}: expected JSON values: {error}"
+        ) from error
 
 
 def lines(norms: GradNorms) -> str:

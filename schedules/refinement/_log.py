@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import os
 from array import array
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from io import FileIO
 from pathlib import Path
+from typing import Any
 
+from .._checks import whole
 from ._files import header, lines, load, read_header
 from .norms import GradNorms
 
@@ -34,6 +36,7 @@ class Log:
     def __init__(self, empty: GradNorms, path: Path | None) -> None:
         self.path = path
         self._empty = empty
+        header(empty)  # what meta cannot say in JSON is refused before a file is made
         self._begun = False
         self._file = None if path is None else _open(path, empty)
         self.steps, self.values = array("q"), array("d")
@@ -74,6 +77,21 @@ class Log:
     def _waiting(self) -> GradNorms:
         empty = self._empty
         return GradNorms.of(self.values, empty.norm, self.steps, empty.optimizer, empty.meta)
+
+
+def checked_state(state: Any) -> tuple[int, Sequence[int], Sequence[float]]:
+    """The position, steps and norms of a recorder's state; ValueError where it holds none."""
+    if not isinstance(state, Mapping) or "step" not in state:
+        held = sorted(state) if isinstance(state, Mapping) else type(state).__name__
+        raise ValueError(f"state_dict: not of a GradNormRecorder, it holds {held}")
+    found: Mapping[str, Any] = state
+    steps, norms = found.get("steps", ()), found.get("norms", ())
+    try:
+        step = whole("step", found["step"])
+        GradNorms.of(norms, steps=steps)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"state_dict: {error}") from error
+    return step, steps, norms
 
 
 def _open(path: Path, empty: GradNorms) -> FileIO:

@@ -49,11 +49,14 @@ def fit_closed_form(schedule: Tabulated) -> ClosedForm:
     Warns (UserWarning) where the largest error exceeds 0.1: some curves are not of this form.
 
     Raises:
+        TypeError: no table.
         ValueError: a table of zeros.
 
     Source: the form is drawn over the refined curves by the authors of arXiv:2310.07831; the
     fitting is ours.
     """
+    if not isinstance(schedule, Tabulated):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise TypeError(f"schedule={schedule!r}: expected a Tabulated, such as refine() gives")
     x = np.linspace(0.0, 1.0, min(max(len(schedule.table), 2), 2001))
     y = schedule(x, 1.0)
     if y.max() == 0:

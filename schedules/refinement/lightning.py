@@ -8,8 +8,9 @@ from typing import Any
 
 from torch.optim import Optimizer
 
+from .._checks import whole
 from .._lightning import Callback
-from .norms import Norm
+from .norms import Norm, check_norm
 from .recorder import GradNormRecorder
 
 
@@ -31,8 +32,9 @@ class GradNormCallback(Callback):
 
     Raises:
         OSError: when training starts, where the file cannot be opened.
-        ValueError: likewise, for an optimizer that is not there, a path that two callbacks
-            share, a file that is no log of this norm, or hybrid sharding.
+        TypeError, ValueError: an unknown norm or no index of an optimizer.
+        ValueError: when training starts, for an optimizer that is not there, a path that two
+            callbacks share, a file that is no log of this norm, or hybrid sharding.
 
     Example:
         >>> from lightning import Trainer
@@ -41,9 +43,11 @@ class GradNormCallback(Callback):
     """
 
     def __init__(self, path: str | Path, norm: Norm | None = None, optimizer: int = 0) -> None:
+        if norm is not None:
+            check_norm(norm)
         self.path = Path(path)
         self.norm: Norm | None = norm
-        self.optimizer = optimizer
+        self.optimizer = whole("optimizer", optimizer)
         self._updates: int | None = None
         self._recorder: GradNormRecorder | None = None
         self._group: Any = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import reprlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -14,6 +15,12 @@ from .._checks import whole
 from ..schedule import Array
 
 Norm = Literal["l1", "l2"]
+
+
+def check_norm(norm: str) -> None:
+    """ValueError where it is neither of the two."""
+    if norm not in ("l1", "l2"):
+        raise ValueError(f"norm={norm!r}: expected 'l1' or 'l2'")
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,21 +56,24 @@ class GradNorms:
         """A log from numbers; steps are 0, 1, ... unless given.
 
         Raises:
-            ValueError: negative norms, other lengths of steps and norms, steps that are negative
-                or not whole, or a norm that is neither ``"l1"`` nor ``"l2"``.
+            ValueError: norms that are no numbers or negative, other lengths of steps and norms,
+                steps that are negative or not whole, or a norm that is neither ``"l1"`` nor
+                ``"l2"``.
 
         Example:
             >>> GradNorms.of([4, 2, 1], steps=[0, 1, 1]).norms.tolist()
             [4.0, 1.0]
         """
-        if norm not in ("l1", "l2"):
-            raise ValueError(f"norm={norm!r}: expected 'l1' or 'l2'")
-        found = np.array(norms, dtype=np.float64).reshape(-1)
+        check_norm(norm)
+        try:
+            found = np.array(norms, dtype=np.float64).reshape(-1)
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"norms={reprlib.repr(norms)}: expected numbers") from error
         at = np.arange(len(found)) if steps is None else np.asarray(steps)
         if at.shape != found.shape:
             raise ValueError(f"steps: {at.size} of them for {found.size} norms")
         if at.size and (at.dtype.kind not in "iu" or at.min() < 0):
-            raise ValueError("steps: expected ints >= 0")
+            raise ValueError(f"steps={reprlib.repr(steps)}: expected ints >= 0")
         if np.any(found < 0):
             bad = int(np.flatnonzero(found < 0)[0])
             raise ValueError(f"norms: {found[bad]} at step {at[bad]}; expected numbers >= 0")

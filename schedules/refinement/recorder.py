@@ -13,7 +13,7 @@ from torch.amp.grad_scaler import GradScaler
 from torch.optim import Optimizer
 
 from .._checks import whole
-from ._log import Log
+from ._log import Log, checked_state
 from ._measure import total_norm
 from ._source import Source
 from .norms import GradNorms, Norm
@@ -166,11 +166,16 @@ class GradNormRecorder:
         return state
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go on from a saved position; what is pending is dropped."""
+        """Go on from a saved position; what is pending is dropped.
+
+        Raises:
+            ValueError: not a recorder's state. Nothing has been changed then.
+        """
+        step, steps, norms = checked_state(state)
         self._steps, self._pending = [], []
-        self.step = whole("step", state["step"])
+        self.step = step
         if self._log.path is None:
-            self._log.replace(state.get("steps", ()), state.get("norms", ()))
+            self._log.replace(steps, norms)
 
     # ---- inside -------------------------------------------------------------------------
 

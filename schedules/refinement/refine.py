@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import reprlib
 
 import numpy as np
 
@@ -40,6 +41,7 @@ def refine(norms: GradNorms, smoothing: float = 0.1) -> Tabulated:
         A table of as many values as the log spans steps, the first at 0 and the last, 0, at 1.
 
     Raises:
+        TypeError: no log of norms.
         ValueError: an empty log, one with no positive finite norm, or a smoothing out of range.
 
     Source: arXiv:2310.07831, Algorithm 1; edges of the filter and the exponent -1 for l1: the
@@ -76,6 +78,8 @@ def filtered(norms: GradNorms, smoothing: float = 0.1) -> Array:
     without repeating the last value, the left by repeating the first.
     """
     number("smoothing", smoothing, low=0, high=1, open_low=True)
+    if not isinstance(norms, GradNorms):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise TypeError(f"norms={reprlib.repr(norms)}: expected GradNorms, such as GradNorms.of")
     found = _scaled(norms.filled())
     half = int(resolve(float(smoothing), len(found))) // 2
     if half:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import reprlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -11,7 +12,7 @@ import numpy as np
 from .._checks import number, whole
 from ..refinement.norms import GradNorms
 from ..refinement.refine import later_sums
-from ..schedule import Array, Schedule
+from ..schedule import Array, Schedule, operand
 
 Norms = float | Sequence[float] | Array | GradNorms
 """One norm for all updates, one for each, or a log (resampled to the run)."""
@@ -75,6 +76,7 @@ def bound(
         distance: D, from the start to a minimiser.
 
     Raises:
+        TypeError: no schedule.
         ValueError: norms that are not finite and >= 0, all zero, or not T of them; a schedule
             that is zero throughout.
 
@@ -88,7 +90,9 @@ def bound(
     Theorem 10.
     """
     T = whole("total_steps", total_steps, low=1)
-    return bound_of_rates(schedule.values(T), norms_of(grad_norms, T), distance)
+    return bound_of_rates(
+        operand("schedule", schedule).values(T), norms_of(grad_norms, T), distance
+    )
 
 
 def bound_of_rates(rates: Array, grad_norms: Array, distance: float = 1.0) -> Bound:
@@ -147,7 +151,10 @@ def norms_of(grad_norms: Norms, total_steps: int) -> Array:
     """Norms of every update, shape (T,); a log is resampled in normalised time."""
     if isinstance(grad_norms, GradNorms):
         return grad_norms.at_length(total_steps)
-    found = np.asarray(grad_norms, dtype=np.float64)
+    try:
+        found = np.asarray(grad_norms, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"grad_norms={reprlib.repr(grad_norms)}: expected numbers") from error
     if found.ndim == 0:
         found = np.full(total_steps, found)
     if found.shape != (total_steps,):

@@ -10,7 +10,7 @@ import numpy as np
 
 from .._checks import whole
 from ..operators.cooldown import as_schedule
-from ..schedule import Array, Schedule
+from ..schedule import Array, Schedule, operand
 from ..shapes.constant import Constant
 from ..shapes.tabulated import Tabulated
 from .bound import Norms, bound_of_rates, norms_of
@@ -63,11 +63,13 @@ def extend(
         grad_norms: Norms over the longer run.
 
     Raises:
+        TypeError: no schedule.
         ValueError: horizons that do not fit one another.
 
     Source: the use is that of Schaipp et al. (2025), arXiv:2501.18965, sec. 5; the search over
     rate and cooldown is ours.
     """
+    operand("done", done)
     n, T = whole("done_steps", done_steps, low=1), whole("total_steps", total_steps, low=1)
     planned = n if done_total is None else whole("done_total", done_total, low=1)
     if not n < T:

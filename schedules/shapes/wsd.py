@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-from .._lengths import Length
-from ..operators.cooldown import Cooldown
+from .._lengths import Length, length
+from ..operators.cooldown import Cooldown, as_schedule
 from ..schedule import Array, Schedule
 from .constant import Constant
 from .one_minus_sqrt import OneMinusSqrt
@@ -36,8 +36,7 @@ class WSD(Schedule):
     shape: Schedule | str = OneMinusSqrt()  # noqa: RUF009  (it is frozen)
 
     def __post_init__(self) -> None:
-        cooldown = Cooldown(Constant(), self.decay, self.shape)
-        self._settle(decay=cooldown.length, shape=cooldown.shape)
+        self._settle(decay=length("decay", self.decay), shape=as_schedule(self.shape))
 
     def _at(self, t: Array, T: float) -> Array:
         return Cooldown(Constant(), self.decay, self.shape)._at(t, T)
