@@ -2,37 +2,24 @@
 
 Run it: ``python experiments/benchmarks/diffusion_sampler.py`` (a minute; ``--help`` for options).
 The network is a null model that returns one fixed tensor, so that only the solver's arithmetic is
-measured. Candidates run in turn in one process and a ratio compares two runs of the same round.
-Peak memory is what a run holds above its start, the network's output included, by torch's own
-allocator events. Goal: ours / theirs at or below 1.0 in time and in memory.
+measured; both give the same samples. Peak memory is what a run holds above its start, the network's
+output included, by torch's own allocator events, in tensors like x.
 """
 
 from __future__ import annotations
 
 import argparse
 import math
-import os
-import platform
-import statistics
-import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import diffusers
+import report
 import torch
-
-# pyright does not see the mapping of an editable install.
-from ritard.solvers.diffusion import (  # pyright: ignore[reportMissingImports]
-    CoefficientTable,
-    Discrete,
-    Model,
-    dpmpp_2m,
-    dpmpp_3m,
-    lower,
-    sample,
-    unipc,
-)
+from measure import Row, clock_of, interleaved
+from ritard.solvers.diffusion import Discrete, Model, dpmpp_2m, dpmpp_3m, lower, sample, unipc
 from torch import Tensor
 
 Run = Callable[[Tensor], Tensor]
@@ -41,6 +28,7 @@ PAIRS: dict[str, tuple[Any, str, int]] = {
     "DPM-Solver++(3M)": (dpmpp_3m, "DPMSolverMultistepScheduler", 3),
     "UniPC-2": (unipc, "UniPCMultistepScheduler", 2),
 }
+SHAPES = ((4, 3, 512, 512), (8, 4, 64, 64))
 
 
 def pair(name: str, steps: int, output: Tensor) -> tuple[Run, Run]:
@@ -58,8 +46,7 @@ def pair(name: str, steps: int, output: Tensor) -> tuple[Run, Run]:
     model = Model(network, noise, "noise")
 
     def ours(x: Tensor) -> Tensor:
-        table: CoefficientTable = lower(preset(noise, times).lower_final())
-        return sample(model, x, table)
+        return sample(model, x, lower(preset(noise, times).lower_final()))
 
     @torch.no_grad()
     def theirs(x: Tensor) -> Tensor:
@@ -71,13 +58,11 @@ def pair(name: str, steps: int, output: Tensor) -> tuple[Run, Run]:
     return ours, theirs
 
 
-def seconds(run: Run, x: Tensor) -> float:
-    """Time of one run."""
-    start = time.perf_counter()
+def awaited(run: Run, x: Tensor) -> None:
+    """One run, the device awaited."""
     run(x)
     if x.is_cuda:
         torch.cuda.synchronize()
-    return time.perf_counter() - start
 
 
 def peak(run: Run, x: Tensor) -> int:
@@ -100,50 +85,32 @@ def peak(run: Run, x: Tensor) -> int:
     return most
 
 
-def quartiles(values: list[float]) -> str:
-    """The median and, in brackets, the quartiles."""
-    low, middle, high = statistics.quantiles(values, n=4)
-    return f"{middle:.3g} [{low:.3g}, {high:.3g}]"
-
-
-def report(name: str, shape: tuple[int, ...], steps: int, rounds: int, device: str) -> None:
-    """Measure one solver and print its row."""
+def solver_rows(name: str, shape: tuple[int, ...], given: argparse.Namespace) -> Iterator[Row]:
+    """Time a step, and peak memory, of one solver on one batch."""
     generator = torch.Generator().manual_seed(0)
-    x, output = (torch.randn(shape, generator=generator).to(device) for _ in range(2))
-    ours, theirs = pair(name, steps, output)
+    x, output = (torch.randn(shape, generator=generator).to(given.device) for _ in range(2))
+    ours, theirs = pair(name, given.steps, output)
     gap = float((ours(x) - theirs(x)).norm() / theirs(x).norm())
     assert gap < 1e-4, gap
-    times = [(seconds(ours, x), seconds(theirs, x)) for _ in range(rounds)]
-    memory = peak(ours, x) / x.nbytes, peak(theirs, x) / x.nbytes
-    print(
-        f"{name:<18}{'x'.join(map(str, shape)):<15}"
-        f"{quartiles([1e3 * a / steps for a, _ in times]):>22}"
-        f"{quartiles([1e3 * b / steps for _, b in times]):>22}"
-        f"{quartiles([a / b for a, b in times]):>24}"
-        f"{memory[0]:>8.1f}{memory[1]:>8.1f}{memory[0] / memory[1]:>7.2f}"
-    )
+    works = {"ours": partial(awaited, ours, x), "theirs": partial(awaited, theirs, x)}
+    times = interleaved(works, given.repeats, clock=clock_of(given.device))
+    case = f"{name}, {'x'.join(map(str, shape))}"
+    peer = "diffusers, a step"
+    scale = 1e3 / given.steps
+    yield Row.of(("sample, time", case, peer), "ms", times["ours"], times["theirs"], scale)
+    held = [float(peak(run, x)) for run in (ours, theirs)]
+    yield Row.of(("sample, memory", case, "diffusers"), "x", held[:1], held[1:], 1 / x.nbytes)
 
 
-def main() -> None:
-    """Measure, and print the table."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--steps", type=int, default=10)
-    parser.add_argument("--rounds", type=int, default=15)
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--device", default="cpu")
-    options = parser.parse_args()
-    torch.set_num_threads(options.threads)
+def measure(given: argparse.Namespace) -> Iterator[Row]:
+    """Times of all, then memory of all."""
     warnings.simplefilter("ignore", FutureWarning)
-    print(f"{platform.platform()}, {os.cpu_count()} cores, {options.threads} threads")
-    print(f"Python {platform.python_version()}, torch {torch.__version__}, ", end="")
-    print(f"diffusers {diffusers.__version__}; {options.steps} steps\n")
-    print("ms per step: median [quartiles]; ratio ours / theirs; memory in tensors like x\n")
-    print(f"{'solver':<18}{'batch':<15}{'ours':>22}{'diffusers':>22}{'ratio':>22}", end="")
-    print(f"{'ours':>8}{'theirs':>8}{'ratio':>7}")
-    for shape in ((4, 3, 512, 512), (8, 4, 64, 64)):
-        for name in PAIRS:
-            report(name, shape, options.steps, options.rounds, options.device)
+    found = [row for shape in SHAPES for name in PAIRS for row in solver_rows(name, shape, given)]
+    yield from sorted(found, key=lambda row: row.what != "sample, time")
 
 
 if __name__ == "__main__":
-    main()
+    parser = report.options(__doc__, repeats=15)
+    parser.add_argument("--steps", type=int, default=10)
+    parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
+    report.main(measure, parser)

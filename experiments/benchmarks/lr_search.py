@@ -3,26 +3,25 @@
 Run it: ``python experiments/benchmarks/lr_search.py`` (two minutes; ``--help`` for options).
 Ten evaluations on [1e-4, 1] of an asymmetric bowl in log rate with a cliff of NaN, whose least
 value is 0: regret is the bowl's value at the rate that a method picks in the end. All methods
-see the same bowls and the same noise. Goals: mean regret <= .004 at noise .01, <= 5 ms.
+see the same bowls and the same noise. Of regrets the mean over the bowls is shown, with quartiles
+of means of bowls that are drawn again from these.
 """
 
 from __future__ import annotations
 
 import argparse
 import math
-import os
-import platform
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
 import numpy as np
 import optuna
-
-# pyright does not see the mapping of an editable install.
-from ritard.tuners.autolrs import RateSearch  # pyright: ignore[reportMissingImports]
+import report
+from measure import Numbers, Row
+from ritard.tuners.autolrs import RateSearch
 from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import ConstantKernel, Matern, WhiteKernel
 
@@ -143,52 +142,59 @@ def tpe_sampler(seed: int) -> Optuna:
     return Optuna(optuna.samplers.TPESampler(seed=seed, n_startup_trials=3))
 
 
+OURS = "RateSearch"
 METHODS: dict[str, Callable[..., Any]] = {
-    "RateSearch": partial(RateSearch, LOW, HIGH),
+    OURS: partial(RateSearch, LOW, HIGH),
     "RateSearch(grid=1, kappa=1e6), as AutoLRS": partial(RateSearch, LOW, HIGH, grid=1, kappa=1e6),
     "log-grid, posterior mean": GridAndProcess,
     "log-grid, best observed": partial(Random, grid=True),
     "random": Random,
-    "scikit-learn GP": ScikitLearn,
-    "Optuna GPSampler (3 start-up)": gp_sampler,
-    "Optuna TPE (3 start-up)": tpe_sampler,
+    "scikit-learn's process": ScikitLearn,
+    "Optuna's GPSampler, 3 at the start": gp_sampler,
+    "Optuna's TPE, 3 at the start": tpe_sampler,
 }
+TIMED = ("scikit-learn's process", "Optuna's GPSampler, 3 at the start")
+FIRST, SECOND = 0.01, 0.05
 
 
 def run(make: Callable[..., Any], noise: float, seed: int) -> tuple[float, float]:
-    """Regret, and milliseconds per suggestion."""
+    """Regret, and CPU seconds per suggestion."""
     bowl, rng, method = Bowl(seed), np.random.default_rng(10_000 + seed), make(seed=seed)
     spent = 0.0
     for _ in range(EVALUATIONS):
-        start = time.perf_counter()
+        start = time.process_time()
         at = method.ask()
-        spent += time.perf_counter() - start
+        spent += time.process_time() - start
         method.tell(at, bowl(at) + noise * rng.standard_normal())
-    return bowl(method.best()), 1e3 * spent / EVALUATIONS
+    return bowl(method.best()), spent / EVALUATIONS
 
 
-def main() -> None:
-    """Measure, and print the table."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--repeats", type=int, default=30)
-    repeats: int = parser.parse_args().repeats
+def drawn_again(regrets: Numbers, draws: int = 999) -> np.ndarray:
+    """Means of as many bowls, drawn with replacement; the same bowls for every method."""
+    values = np.asarray(regrets)
+    chosen = np.random.default_rng(0).integers(len(values), size=(draws, len(values)))
+    return values[chosen].mean(axis=1)
+
+
+def measure(given: argparse.Namespace) -> Iterator[Row]:
+    """Suggestions beside two peers, regrets beside all; a turn is a bowl."""
     warnings.simplefilter("ignore")
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    print(f"{platform.platform()}, {os.cpu_count()} cores, Python {platform.python_version()}")
-    print(f"optuna {optuna.__version__}; {repeats} bowls; regret: mean +- standard error / max\n")
-    print(f"{'method':<44}{'noise .01':>27}{'noise .05':>27}{'ms':>8}{'ratio':>8}")
-    ours = math.nan
-    for name, make in METHODS.items():
-        cells, costs = list[str](), list[float]()
-        for noise in (0.01, 0.05):
-            found = np.array([run(make, noise, seed) for seed in range(repeats)])
-            mean, error = found[:, 0].mean(), found[:, 0].std(ddof=1) / math.sqrt(repeats)
-            cells.append(f"{mean:.4f} +- {error:.4f} / {found[:, 0].max():.3f}")
-            costs.append(float(np.median(found[:, 1])))
-        cost = float(np.mean(costs))
-        ours = cost if name == "RateSearch" else ours
-        print(f"{name:<44}{cells[0]:>27}{cells[1]:>27}{cost:>8.2f}{cost / ours:>8.1f}", flush=True)
+    found: dict[tuple[str, float], np.ndarray] = {
+        (name, noise): np.array([run(make, noise, seed) for seed in range(given.repeats)]).T
+        for noise in (FIRST, SECOND)
+        for name, make in METHODS.items()
+    }
+    for peer in TIMED:
+        names = ("RateSearch.ask", f"{EVALUATIONS} evaluations", peer)
+        yield Row.of(names, "ms", found[OURS, FIRST][1], found[peer, FIRST][1], 1e3)
+    whats = {FIRST: "RateSearch, regret", SECOND: "RateSearch, regret in more noise"}
+    for noise, what in whats.items():
+        ours = drawn_again(found[OURS, noise][0])
+        for peer in list(METHODS)[1:]:
+            names = (what, f"noise {noise}, {given.repeats} bowls", peer)
+            yield Row.of(names, "", ours, drawn_again(found[peer, noise][0]), 1)
 
 
 if __name__ == "__main__":
-    main()
+    report.main(measure, report.options(__doc__, repeats=12))

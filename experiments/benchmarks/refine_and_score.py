@@ -1,35 +1,21 @@
 """Cost of ``refine()`` and ``bound()`` on a run of a million updates, beside plain NumPy and SciPy.
 
 Run it: ``python experiments/benchmarks/refine_and_score.py`` (half a minute; ``--help`` for
-options). All candidates run in one process in turn, and a ratio compares them within a round.
-Goals: refine() below 0.3 s, bound() below 0.05 s. CPU time is what a busy machine does not bend.
+options). The peers are the least that each can cost: refining its filter,
+scoring its two cumulative sums.
 """
 
 from __future__ import annotations
 
 import argparse
-import os
-import platform
-import statistics
-import time
-from collections.abc import Callable
+from collections.abc import Iterator
 from functools import partial
-from typing import Any
 
 import numpy as np
-import scipy
-
-# pyright does not see the mapping of an editable install.
-from ritard.schedules import (  # pyright: ignore[reportMissingImports]
-    REX,
-    GradNorms,
-    Linear,
-    bound,
-    refine,
-)
+import report
+from measure import Row, Work, ratio
+from ritard.schedules import REX, GradNorms, Linear, bound, refine
 from scipy.ndimage import median_filter
-
-Work = Callable[[], Any]
 
 
 def noisy_norms(n: int) -> np.ndarray:
@@ -40,76 +26,36 @@ def noisy_norms(n: int) -> np.ndarray:
 
 
 def filter_alone(norms: np.ndarray) -> np.ndarray:
-    """The least that refining can cost: its filter."""
+    """The least that refining can cost."""
     return median_filter(norms, size=len(norms) // 10 + 1, mode="mirror")
 
 
 def reverse_sums(rates: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The least that scoring can cost: its two reverse cumulative sums."""
+    """The least that scoring can cost."""
     return np.cumsum(rates[::-1])[::-1], np.cumsum((rates**2)[::-1])[::-1]
 
 
-def families(n: int) -> dict[str, dict[str, Work]]:
-    """The first of each family is ours, the last its peer."""
-    noisy, even = noisy_norms(n), np.ones(n)
-    log, flat = GradNorms.of(noisy), GradNorms.of(even)
-    rates = Linear().values(n)
-    return {
-        "refining": {
-            "refine(noisy norms)": partial(refine, log),
-            "refine(constant norms)": partial(refine, flat),
-            "scipy's median filter alone": partial(filter_alone, noisy),
-        },
-        "scoring": {
-            "bound(Linear())": partial(bound, Linear(), n),
-            "bound(REX().warmup(0.05), noisy norms)": partial(bound, REX().warmup(0.05), n, noisy),
-            "two cumulative sums alone": partial(reverse_sums, rates),
-        },
+def measure(given: argparse.Namespace) -> Iterator[Row]:
+    """Two rows of each."""
+    n: int = given.steps
+    noisy = noisy_norms(n)
+    works: dict[tuple[str, str], Work] = {
+        ("refine", "noisy norms"): partial(refine, GradNorms.of(noisy)),
+        ("refine", "constant norms"): partial(refine, GradNorms.of(np.ones(n))),
+        ("bound", "Linear()"): partial(bound, Linear(), n),
+        ("bound", "REX().warmup(0.05), noisy norms"): partial(bound, REX().warmup(0.05), n, noisy),
     }
-
-
-def cost(work: Work) -> tuple[float, float]:
-    """Milliseconds of CPU and of the clock."""
-    cpu, clock = time.process_time(), time.perf_counter()
-    work()
-    return 1e3 * (time.process_time() - cpu), 1e3 * (time.perf_counter() - clock)
-
-
-def quartiles(values: list[float]) -> str:
-    """The median and, in brackets, the quartiles."""
-    low, middle, high = statistics.quantiles(values, n=4)
-    return f"{middle:.3g} [{low:.3g}, {high:.3g}]"
-
-
-def report(family: dict[str, Work], rounds: int) -> None:
-    """Measure a family and print its rows."""
-    for work in family.values():
-        work()
-    table = [[cost(work) for work in family.values()] for _ in range(rounds)]
-    for i, name in enumerate(family):
-        cpu = quartiles([row[i][0] for row in table])
-        clock = quartiles([row[i][1] for row in table])
-        ratio = quartiles([row[i][0] / row[-1][0] for row in table])
-        print(f"{name:<40}{cpu:>22}{clock:>22}{ratio:>22}")
-    print()
-
-
-def main() -> None:
-    """Measure, and print the table."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--steps", type=int, default=1_000_000)
-    parser.add_argument("--rounds", type=int, default=11)
-    options = parser.parse_args()
-    print(f"{platform.platform()}, {os.cpu_count()} cores")
-    print(
-        f"Python {platform.python_version()}, NumPy {np.__version__}, SciPy {scipy.__version__}; "
-        f"{options.steps} steps"
-    )
-    print("milliseconds: median [quartiles]; ratio of CPU times: each / the last, likewise\n")
-    print(f"{'':<40}{'ms of CPU':>22}{'ms of the clock':>22}{'ratio':>22}")
-    for family in families(options.steps).values():
-        report(family, options.rounds)
+    peers: dict[str, tuple[str, Work]] = {
+        "refine": ("SciPy's median filter alone", partial(filter_alone, noisy)),
+        "bound": ("two cumulative sums", partial(reverse_sums, Linear().values(n))),
+    }
+    for (what, case), work in works.items():
+        name, peer = peers[what]
+        names = (what, case, name)
+        yield ratio(names, "ms", work, peer, given.repeats)
 
 
 if __name__ == "__main__":
-    main()
+    parser = report.options(__doc__, repeats=11)
+    parser.add_argument("--steps", type=int, default=1_000_000)
+    report.main(measure, parser)

@@ -1,27 +1,26 @@
-"""What it costs to save and restore a training state, against the usual ways and a training step.
+"""What it costs to save and restore a training state, against a training step and the usual ways.
 
-25 million parameters under AdamW: 1,536 tensors, 301 MB. A training step comes before each
-measurement, so that no way finds its memory warm, and the ways are timed in turns in one run.
-The goal is a restore within 0.15 of a step, which on a CPU depends on the batch.
-
-Run it: python rollback.py [--batch 256] [--rounds 7] [--device cpu] [--threads 1]
+Run it: ``python experiments/benchmarks/rollback.py`` (a minute; ``--help`` for options). The state
+is 25 million parameters under AdamW: 1,536 tensors, 301 MB. A training step comes before each
+measurement, so that no way finds its memory warm. What a restore is of a step depends, on a CPU, on
+the batch.
 """
+
+from __future__ import annotations
 
 import argparse
 import copy
-import os
-import platform
-import statistics
-import time
-from collections.abc import Callable
+import tempfile
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import report
 import torch
+from measure import Numbers, Row, Work, clock_of, interleaved
 from ritard.tuners.autolrs import ReplayBuffer, Snapshot
 
 WIDTH, LAYERS = 361, 192
-Way = Callable[[], Any]
 
 
 class Network(torch.nn.Module):
@@ -38,7 +37,7 @@ class Network(torch.nn.Module):
         return x
 
 
-def training(batch: int, device: str) -> tuple[Network, torch.optim.Optimizer, Way]:
+def training(batch: int, device: str) -> tuple[Network, torch.optim.Optimizer, Work]:
     """A model, its optimizer, and a training step."""
     torch.manual_seed(0)
     model = Network().to(device)
@@ -53,7 +52,7 @@ def training(batch: int, device: str) -> tuple[Network, torch.optim.Optimizer, W
     return model, optimizer, step
 
 
-def ways(model: Network, optimizer: torch.optim.Optimizer, file: Path) -> dict[str, Way]:
+def ways(model: Network, optimizer: torch.optim.Optimizer, file: Path) -> dict[str, Work]:
     """Each way of saving or restoring, as it would be called in a search."""
     snapshot = Snapshot(model, optimizer)
     both = (model, optimizer)
@@ -80,74 +79,60 @@ def ways(model: Network, optimizer: torch.optim.Optimizer, file: Path) -> dict[s
     }
 
 
-def seconds(work: Way, device: str) -> float:
-    """Time of one piece of work, the device awaited."""
-    start = time.perf_counter()
-    work()
-    if device == "cuda":
-        torch.cuda.synchronize()
-    return time.perf_counter() - start
-
-
-def measure(given: argparse.Namespace, file: Path) -> dict[str, tuple[float, float]]:
-    """Median seconds of each way, and the median of its ratio to the step before it."""
+def timed(given: argparse.Namespace) -> dict[str, Numbers]:
+    """Seconds of each way, and of the steps before "Snapshot.restore" and "Snapshot.capture"."""
     model, optimizer, step = training(given.batch, given.device)
     step()
-    todo = ways(model, optimizer, file)
-    pairs: dict[str, list[tuple[float, float]]] = {name: [] for name in todo}
-    for _ in range(1 + given.rounds):
-        for name, work in todo.items():
-            before = seconds(step, given.device)
-            pairs[name].append((seconds(work, given.device), before))
-    table = {"a training step": (statistics.median(s for p in pairs.values() for _, s in p), 1.0)}
-    for name, found in pairs.items():
-        times = found[1:]
-        table[name] = (
-            statistics.median(took for took, _ in times),
-            statistics.median(took / step for took, step in times),
-        )
-    return table
+
+    def awaited(work: Work) -> None:
+        work()
+        if given.device == "cuda":
+            torch.cuda.synchronize()
+
+    with tempfile.TemporaryDirectory() as folder:
+        works: dict[str, Work] = {}
+        for name, way in ways(model, optimizer, Path(folder, "state")).items():
+            works[f"step before {name}"] = lambda: awaited(step)
+            works[name] = lambda way=way: awaited(way)
+        found = interleaved(works, given.repeats, clock=clock_of(given.device))
+    return dict(found)
 
 
-def recording(batches: int = 200) -> tuple[float, float]:
-    """Seconds that a batch costs more while it is recorded, and while it is replayed."""
-    source = [torch.zeros(64, 784) for _ in range(batches)]
-    buffer = ReplayBuffer(source)
+def rollback_rows(times: Mapping[str, Numbers], batch: int) -> Iterator[Row]:
+    """Restoring and capturing beside a step; beside other ways of the same."""
+    restore, capture = "Snapshot.restore", "Snapshot.capture"
+    for name in (restore, capture):
+        names = (name, f"batch {batch}", "a training step")
+        yield Row.of(names, "ms", times[name], times[f"step before {name}"], 1e3)
+    beside = ((restore, "deepcopy and load_state_dict"), (restore, "file and load_state_dict"))
+    for name, peer in (*beside, (capture, "deepcopy of state dicts")):
+        yield Row.of((f"{name}, other ways", "301 MB", peer), "ms", times[name], times[peer], 1e3)
+
+
+def replay_row(batches: int = 200) -> Row:
+    """What a batch costs while it is recorded, beside while it is replayed."""
+    buffer = ReplayBuffer([torch.zeros(64, 784) for _ in range(batches)])
     buffer.mark(batches)
-    costs: list[float] = []
-    for _ in range(2):
-        start = time.perf_counter()
+
+    def read() -> None:
         for _ in range(batches):
             next(buffer)
-        costs.append((time.perf_counter() - start) / batches)
         buffer.rewind()
-    return costs[0], costs[1]
+
+    recorded = interleaved({"": read}, 1, warm=0)[""]
+    replayed = interleaved({"": read}, 5, warm=0)[""]
+    names = ("ReplayBuffer, a batch", "recorded, 64 x 784", "replayed")
+    return Row.of(names, "us", recorded.repeat(5), replayed, 1e6 / batches)
 
 
-def main() -> None:
-    """Measure, and print the table."""
-    import tempfile
-
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--batch", type=int, default=256)
-    parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
-    parser.add_argument("--threads", type=int, default=1)
-    given = parser.parse_args()
-    torch.set_num_threads(given.threads)
-    machine = torch.cuda.get_device_name() if given.device == "cuda" else f"{os.cpu_count()} cores"
-    print(f"torch {torch.__version__}, Python {platform.python_version()}, {platform.platform()}")
-    print(f"{machine}, {given.threads} threads, batch {given.batch}\n")
-    with tempfile.TemporaryDirectory() as folder:
-        table = measure(given, Path(folder, "state"))
-    print(f"{'':<32}{'ms':>8}{'of a step':>11}{'of restore':>12}")
-    restore = table["Snapshot.restore"][0]
-    for name, (took, ratio) in table.items():
-        print(f"{name:<32}{took * 1e3:>8.0f}{ratio:>11.3f}{took / restore:>12.2f}")
-    record, replay = recording()
-    print(f"\nReplayBuffer: a batch costs {record * 1e6:.0f} us while recorded, ", end="")
-    print(f"{replay * 1e6:.0f} us while replayed")
+def measure(given: argparse.Namespace) -> Iterator[Row]:
+    """Snapshots, then the buffer."""
+    yield from rollback_rows(timed(given), given.batch)
+    yield replay_row()
 
 
 if __name__ == "__main__":
-    main()
+    parser = report.options(__doc__, repeats=7)
+    parser.add_argument("--batch", type=int, default=256)
+    parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
+    report.main(measure, parser)
