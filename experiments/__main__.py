@@ -3,14 +3,33 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
+import traceback
 from collections.abc import Sequence
+from typing import Any
 
-_USER, _FAILED, _STOPPED = 2, 1, 130
+from .failure import Failure
+from .trials.stop import Terminated, interruption
+
+DONE, FAILED, MISTAKE, BUG = 0, 1, 2, 70
+INTERRUPTED, PIPE_CLOSED, TERMINATED = (
+    128 + signal.SIGINT,
+    128 + signal.SIGPIPE,
+    128 + signal.SIGTERM,
+)
+"""As a shell reports a process that a signal has ended."""
+
+_NAMED_WRONGLY = (FileNotFoundError, IsADirectoryError, NotADirectoryError, PermissionError)
+"""Of the errors of the system those that another path would have avoided."""
+
+_EXTRAS = {"numba": "solvers", "pyamg": "solvers", "diffusers": "diffusers"}
+"""What brings a package, where it is not the extra of the command line itself."""
 
 
 def main() -> None:
     """Run the command line; the process ends with its exit code."""
+    signal.signal(signal.SIGTERM, _terminate)
     sys.exit(run(sys.argv[1:]))
 
 
@@ -18,22 +37,38 @@ def run(arguments: Sequence[str]) -> int:
     """Run the command line and turn what went wrong into one line and an exit code.
 
     Returns:
-        0; 1 where runs failed; 2 for a mistake of the user's; 130 after Ctrl-C.
+        0; 1 where what was asked could not be done; 2 for a mistake of the user's; 130 after
+        SIGINT, 143 after SIGTERM; 141 where the reader of the output has gone; 70 after an error
+        that is nobody's but ours, with its traceback.
     """
     try:
-        return _invoke(arguments)
-    except KeyboardInterrupt:
-        return _STOPPED
+        code = _invoke(arguments)
+        sys.stdout.flush()
+        return code
     except BrokenPipeError:
-        # The reader has gone: keep the interpreter from flushing into the pipe at exit.
+        # Keep the interpreter from flushing into the pipe at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return _FAILED
+        return PIPE_CLOSED
+    except KeyboardInterrupt as signalled:
+        _say("stopped; what is finished is kept: the same command goes on")
+        return TERMINATED if isinstance(signalled, Terminated) else INTERRUPTED
     except ModuleNotFoundError as error:
-        _say(f'error: {error.name} is not installed; run: pip install "ritard[experiments]"')
-        return _USER
-    except (ValueError, OSError, ImportError) as error:
+        extra = _EXTRAS.get((error.name or "").partition(".")[0], "experiments")
+        _say(f'error: {error.name} is not installed; run: pip install "ritard[{extra}]"')
+        return MISTAKE
+    except Failure as error:
         _say(f"error: {error}")
-        return _USER
+        return FAILED
+    except (ValueError, ImportError, *_NAMED_WRONGLY) as error:
+        _say(f"error: {error}")
+        return MISTAKE
+    except (OSError, MemoryError) as error:
+        _say(f"error: {error or 'out of memory'}")
+        return FAILED
+    except Exception:
+        traceback.print_exc()
+        _say("error: this is a mistake of ritard's, not yours; please report it")
+        return BUG
 
 
 def _invoke(arguments: Sequence[str]) -> int:
@@ -41,12 +76,22 @@ def _invoke(arguments: Sequence[str]) -> int:
 
     from .cli import app
 
+    command = typer.main.get_command(app)
     try:
-        return app(list(arguments), prog_name="ritard", standalone_mode=False) or 0
+        # Calling the app would make a plain exit of every interruption.
+        with command.make_context("ritard", list(arguments)) as context:
+            command.invoke(context)
+        return DONE
+    except typer.Exit as end:  # after --help and --version
+        return end.exit_code
     except typer.TyperException as error:  # a wrong option
         if message := error.format_message():  # empty where no command was given: help was printed
             _say(f"error: {message}")
         return error.exit_code
+
+
+def _terminate(number: int, _: Any) -> None:
+    raise interruption(number)
 
 
 def _say(text: str) -> None:

@@ -12,9 +12,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from ...schedules.plot import PALETTE, line_style
-from ..compare.figures import MARKERS, WIDE
-from ..convex.figures import save
-from ..figures import plain_log
+from ..figures import MARKERS, WIDE, plain_log, save
 from .methods import METHODS
 from .setting import Setting
 from .summary import OURS as IMPROVED

@@ -7,25 +7,22 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from matplotlib import rc_context
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
 from ...schedules import Tabulated
-from ...schedules._atomic import atomic_path
+from ...schedules.plot import PALETTE
 from ...tuners.autolrs import Report
-from ..figures import _STYLE, BLUE, ORANGE, RED, plain_log
+from ..figures import picture, plain_log
+
+BLUE, RED, ORANGE = PALETTE[0], PALETTE[1], PALETTE[4]
 
 
 def save_search(
     schedule: Tabulated, reports: Sequence[Report], lr: float, steps: int, path: Path
 ) -> None:
     """Draw into a file, which is there whole or not at all."""
-    with rc_context(_STYLE):
-        figure = Figure(figsize=(8, 4.8), layout="constrained")
-        draw_search(schedule, reports, lr, steps, figure.subplots())
-        with atomic_path(path) as temporary:
-            figure.savefig(temporary)
+    with picture(path, (8, 4.8)) as (ax,):
+        draw_search(schedule, reports, lr, steps, ax)
 
 
 def draw_search(
@@ -51,4 +48,3 @@ def draw_search(
     floor = min((lr * trial.scale for r in reports for trial in r.trials), default=lr) / 3
     ax.set_ylim(bottom=floor)
     plain_log(ax.yaxis)
-    ax.spines[["top", "right"]].set_visible(False)

@@ -1,8 +1,10 @@
-"""The run of ``ritard autolrs``."""
+"""The run of ``ritard autolrs``: one Trainer, a checkpoint in the folder of the results."""
 
 from __future__ import annotations
 
 import math
+from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 import lightning.pytorch as pl
@@ -10,49 +12,104 @@ import torch
 from torch import Tensor
 
 from ...schedules import Schedule
-from ...tuners.autolrs import AutoLRSCallback
-from ..compare.trial import _quiet
-from ..tasks import Batches, Task
+from ...tuners.autolrs import AllDiverged, AutoLRSCallback
+from ..compare.trial import quiet
+from ..failure import Failure
+from ..tasks import Batches, get_task
+from ..trials.pool import Workers
+from ..trials.stop import Interrupted, Stop
 from ._autolrs_bar import Follow, SearchBar
+from ._autolrs_keep import CHECKPOINT, Keep
+from ._autolrs_report import Found
 
 
-def run(
-    task: Task,
-    optimizer: str,
-    lr: float,
-    steps: int,
-    seed: int,
-    base: Schedule,
-    options: dict[str, Any],
-) -> tuple[AutoLRSCallback, float | None]:
+@dataclass(frozen=True)
+class Asked:
+    """What is run: all that its result depends on.
+
+    Attributes:
+        task: Name of a task.
+        optimizer: "sgd" or "adamw".
+        lr: Base rate.
+        steps: Updates, without the search.
+        base: The schedule that the factor multiplies, in its text form.
+        seed: Of weights and batches.
+        threads: Of torch.
+        options: Of the search.
+    """
+
+    task: str
+    optimizer: str
+    lr: float
+    steps: int
+    base: str
+    seed: int
+    threads: int
+    options: dict[str, Any]
+
+    def settings(self) -> dict[str, Any]:
+        """As JSON values."""
+        return asdict(self)
+
+
+def check(asked: Asked, base: Schedule) -> None:
+    """Refuse what cannot be run, before anything is written."""
+    task = get_task(asked.task)
+    task.module(asked.optimizer, asked.lr)
+    task.loaders(asked.seed)
+    AutoLRSCallback(base, asked.steps, **asked.options)
+    Workers(threads=asked.threads)
+
+
+def run(asked: Asked, base: Schedule, folder: Path) -> Found:
     """Train with the search, score on the validation part, test the last iterate once.
 
-    Returns:
-        The callback, and the test metric; None where it is not finite.
+    A run that was stopped or killed goes on from its checkpoint.
+
+    Raises:
+        KeyboardInterrupt: stopped by the user; the checkpoint is kept.
+        Failure: the run diverged in a stage, whatever was tried.
     """
-    loaders = task.loaders(seed)
-    held_out = _held_out(loaders.val, task.batch_size, options["scored"])
-    # What is wrong with the arguments is said before a bar is drawn.
-    AutoLRSCallback(base, steps, **options)
-    with _quiet(), SearchBar(steps, lr) as bar:
+    stop = Stop()
+    try:
+        workers = Workers(threads=asked.threads)
+        with workers.torch_threads(), quiet(), stop.on_signals():
+            return _run(asked, base, folder, stop)
+    except (Interrupted, SystemExit) as error:  # the Trainer's own answer to SIGTERM
+        raise stop.interruption from error
+    except AllDiverged as error:
+        raise Failure(f"{error}; try a lower --lr") from error
+
+
+def _run(asked: Asked, base: Schedule, folder: Path, stop: Stop) -> Found:
+    task = get_task(asked.task)
+    loaders = task.loaders(asked.seed)
+    held_out = _held_out(loaders.val, task.batch_size, asked.options["scored"])
+    pl.seed_everything(asked.seed, verbose=False)
+    module = task.module(asked.optimizer, asked.lr)
+    with SearchBar(asked.steps, asked.lr) as bar:
         shown = {"on_stage": bar.found, "search": bar.search}
-        callback = AutoLRSCallback(base, steps, held_out=held_out, score=_score, **shown, **options)
-        pl.seed_everything(seed, verbose=False)
-        module = task.module(optimizer, lr)
-        trainer = pl.Trainer(
-            max_steps=steps,
-            max_epochs=-1,
-            accelerator="cpu",
-            devices=1,
-            callbacks=[callback, Follow(bar)],
-            logger=False,
-            enable_checkpointing=False,
-            enable_progress_bar=False,
-            enable_model_summary=False,
-        )
-        trainer.fit(module, loaders.train)
+        searched: dict[str, Any] = {"held_out": held_out, "score": _score, **asked.options, **shown}
+        callback = AutoLRSCallback(base, asked.steps, **searched)
+        keep = Keep(callback, folder / CHECKPOINT, stop)
+        trainer = _trainer(asked.steps, callback, keep, Follow(bar))
+        trainer.fit(module, loaders.train, ckpt_path=keep.found)
         test = trainer.test(module, loaders.test, verbose=False)[0]["test_metric"]
-    return callback, test if math.isfinite(test) else None
+    return Found.of(asked.settings(), task.metric, callback, test if math.isfinite(test) else None)
+
+
+def _trainer(steps: int, *callbacks: pl.Callback) -> pl.Trainer:
+    return pl.Trainer(
+        max_steps=steps,
+        max_epochs=-1,
+        accelerator="cpu",
+        devices=1,
+        callbacks=list(callbacks),
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+    )
 
 
 def _held_out(val: Batches, size: int, count: int) -> list[Any]:

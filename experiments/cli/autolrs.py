@@ -2,27 +2,30 @@
 
 from __future__ import annotations
 
-import json as json_
-import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from . import read
+from ..failure import Failure
+from . import options, output, read
 
 if TYPE_CHECKING:
-    from ...tuners.autolrs import AutoLRSCallback
+    from ...schedules import Schedule
+    from ._autolrs_report import Found
+    from ._autolrs_run import Asked
 
 
 def autolrs(
-    task: Annotated[str, typer.Option(help="What to train, as for compare: digits, fashion, ...")],
+    task: Annotated[str, typer.Option(help="What to train, as for compare.")] = "digits",
+    optimizer: Annotated[Literal["sgd", "adamw"], typer.Option(help="sgd or adamw.")] = "sgd",
     lr: Annotated[
-        float | None, typer.Option(help="Base rate to start from; the task's own by default.")
+        float | None,
+        typer.Option(help="Base rate to start from.", show_default="the task's own"),
     ] = None,
-    optimizer: Annotated[Literal["sgd", "adamw"], typer.Option(help="Its optimizer.")] = "sgd",
     steps: Annotated[
-        int | None, typer.Option(help="Updates, without the search; the task's own by default.")
+        int | None,
+        typer.Option(help="Updates, without the search.", show_default="the task's own"),
     ] = None,
     schedule: Annotated[
         str, typer.Option(help="Base schedule that the factor multiplies.")
@@ -31,85 +34,91 @@ def autolrs(
         float, typer.Option(help="What the search may cost, as a part of the updates.")
     ] = 0.1,
     stages: Annotated[
-        int | None, typer.Option(help="Parts of the run that may begin with a search; up to 8.")
+        int | None,
+        typer.Option(help="Parts of the run that may begin with a search.", show_default="up to 8"),
     ] = None,
     candidates: Annotated[int, typer.Option(help="Rates tried in a stage.")] = 5,
     scored: Annotated[int, typer.Option(help="Batches that each is scored on.")] = 8,
-    seed: Annotated[int, typer.Option(help="Of weights and batches.")] = 0,
-    save: Annotated[
-        Path | None, typer.Option(help="Write the learned schedule here (.json).")
-    ] = None,
-    plot: Annotated[
-        Path | None, typer.Option(help="Draw the rate and the probes (.png, .svg or .pdf).")
-    ] = None,
-    json: Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")] = False,
+    seed: options.Seed = 0,
+    threads: options.Threads = 1,
+    save: options.Save = None,
+    out: options.Out = None,
+    plot: options.Plot = False,
+    json: options.Json = False,
 ) -> None:
-    """Search the learning rate while training a task, and say what it cost and found."""
-    from ...schedules import Schedule
-    from ..tasks import get_task
+    """Search the learning rate while training a task, and say what it cost and found.
 
-    base, found = Schedule.parse(schedule), get_task(task)
+    Stopped or killed, the same command goes on where it was.
+    """
+    from ...schedules._checks import whole
+    from ..tasks import get_task
+    from ._autolrs_run import Asked, check
+
+    base, found = read.schedule("schedule", schedule), get_task(task)
+    asked = Asked(
+        task=found.name,
+        optimizer=optimizer,
+        lr=found.base_lrs[optimizer] if lr is None else lr,
+        steps=found.total_steps if steps is None else steps,
+        base=str(base),
+        seed=whole("seed", seed),
+        threads=threads,
+        options={
+            "overhead": overhead,
+            "stages": stages,
+            "candidates": candidates,
+            "scored": scored,
+        },
+    )
+    folder = output.folder("autolrs", found.name, out)
     if save is not None:
         read.output("save", save, (".json",))
-    if plot is not None:
-        read.output("plot", plot, read.PICTURES)
-    lr = found.base_lrs[optimizer] if lr is None else lr
-    steps = found.total_steps if steps is None else steps
+    check(asked, base)
+    _show(_run(asked, base, folder), folder, save, plot, json)
 
-    options: Any = {
-        "overhead": overhead,
-        "stages": stages,
-        "candidates": candidates,
-        "scored": scored,
-    }
+
+def _run(asked: Asked, base: Schedule, folder: Path) -> Found:
+    from ..settings import keep_settings
+    from ._autolrs_keep import CHECKPOINT
+    from ._autolrs_report import Found
     from ._autolrs_run import run
 
-    callback, test = run(found, optimizer, lr, steps, seed, base, options)
-    if save is not None:
-        from ...schedules._atomic import write_text
+    keep_settings(asked.settings(), folder)
+    finished = Found.load(folder)
+    if finished is None:
+        finished = run(asked, base, folder)
+        finished.write(folder)
+        (folder / CHECKPOINT).unlink(missing_ok=True)
+    return finished
 
-        save.parent.mkdir(parents=True, exist_ok=True)
-        write_text(save, json_.dumps(callback.schedule().to_dict()) + "\n")
-    if plot is not None:
+
+def _show(found: Found, folder: Path, save: Path | None, plot: bool, json: bool) -> None:
+    if save is not None:
+        output.save_schedule(found.schedule, save)
+    if plot:
         from ._autolrs_figure import save_search
 
-        plot.parent.mkdir(parents=True, exist_ok=True)
-        save_search(callback.schedule(), callback.reports, lr, steps, plot)
-    report = _report(found.metric, callback, lr, steps, test)
+        data = found.data
+        path = folder / "rates.png"
+        save_search(found.schedule, found.stages, data["base_lr"], data["steps"], path)
     if json:
-        sys.stdout.write(json_.dumps(report, indent=1, allow_nan=False) + "\n")
+        output.show_json(found.text())
     else:
-        _print(report, save)
+        _say(found, save or folder / "schedule.json")
+    output.told_folder(folder)
+    if found.data["test"] is None:
+        raise Failure("the run diverged; try a lower --lr")
 
 
-def _report(
-    metric: str, callback: AutoLRSCallback, lr: float, steps: int, test: float | None
-) -> dict[str, Any]:
-    ledger = callback.ledger
-    return {
-        "metric": metric,
-        "test": test,
-        "base_lr": lr,
-        "steps": steps,
-        "search_steps": ledger.search,
-        "scored_batches": ledger.scored,
-        "overhead": ledger.overhead,
-        "seconds": ledger.seconds,
-        "search_seconds": ledger.search_seconds,
-        "rates": [[report.start, report.scale * lr] for report in callback.reports],
-        "stages": [report.to_dict() for report in callback.reports],
-    }
-
-
-def _print(report: dict[str, Any], save: Path | None) -> None:
+def _say(found: Found, schedule: Path) -> None:
+    report = found.data
     test = "diverged" if report["test"] is None else f"{report['test']:.4g}"
-    typer.echo(f"test      {test} ({report['metric']})")
-    typer.echo(
+    output.say(f"test      {test} ({report['metric']})")
+    output.say(
         f"cost      {report['steps']} updates + {report['search_steps']} tried and "
         f"{report['scored_batches']} batches scored: overhead {report['overhead']:.1%} "
         f"({report['search_seconds']:.1f} of {report['seconds']:.1f} s)"
     )
     rates = ", ".join(f"{rate:.3g} from {start}" for start, rate in report["rates"])
-    typer.echo(f"rates     {rates or report['base_lr']}")
-    if save is not None:
-        typer.echo(f'next      ritard compare --schedules "linear,refined({save})"')
+    output.say(f"rates     {rates or report['base_lr']}")
+    output.say(f'next      ritard compare --schedules "linear,refined({schedule})"')

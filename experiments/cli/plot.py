@@ -2,31 +2,33 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
-from . import read
+from . import options, output, read
 
 
 def plot(
-    schedules: Annotated[
-        str, typer.Argument(help='With commas between them: linear,rex,"uba(phi=5)".')
-    ],
+    schedules: options.Schedules,
     steps: Annotated[int, typer.Option(help="Updates of the run.")] = 1000,
-    out: Annotated[Path, typer.Option(help="The picture: .png, .svg or .pdf.")] = Path(
-        "schedules.png"
-    ),
+    format: Annotated[Literal["png", "svg", "pdf"], typer.Option(help="Of the picture.")] = "png",
+    out: options.Out = None,
+    json: options.Json = False,
 ) -> None:
     """Draw schedules over a run."""
     found = read.schedules(schedules)
     if steps < 1:
         raise ValueError(f"steps={steps}: expected at least 1")
-    read.output("out", out, read.PICTURES)
+    path = output.folder("plot", out=out) / f"schedules.{format}"
 
     from ..compare.figures import save_schedules
+    from ..records import json_text
 
-    out.parent.mkdir(parents=True, exist_ok=True)
-    save_schedules(found, steps, out)
-    typer.echo(out)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    save_schedules(found, steps, path)
+    if json:
+        data = {"steps": steps, "schedules": [one.to_dict() for one in found]}
+        output.show_json(json_text(data | {"picture": str(path)}))
+    else:
+        output.say(str(path))

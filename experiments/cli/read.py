@@ -10,9 +10,6 @@ if TYPE_CHECKING:
     from ...schedules import Schedule
     from ..rules import Control
 
-PICTURES = (".png", ".svg", ".pdf")
-"""Endings of the pictures that can be written."""
-
 
 def schedules(text: str) -> tuple[Schedule, ...]:
     """Schedules in their text form, with commas between them.
@@ -34,6 +31,14 @@ def schedules(text: str) -> tuple[Schedule, ...]:
             "schedules (ritard compare takes both)"
         )
     return known
+
+
+def schedule(name: str, text: str) -> Schedule:
+    """One schedule, as :func:`schedules` reads it."""
+    found = schedules(text)
+    if len(found) > 1:
+        raise ValueError(f"{name}={text!r}: expected one schedule")
+    return found[0]
 
 
 def controls(text: str) -> tuple[Control, ...]:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import json as json_
-import sys
 import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from . import read
+from . import options, output, read
 
 if TYPE_CHECKING:
     from ...schedules import ClosedForm, GradNorms, Tabulated
@@ -30,34 +28,40 @@ def refine(
     smoothing: Annotated[
         float, typer.Option(help="Width of the median filter as a part of the log, in (0, 1].")
     ] = 0.1,
-    save: Annotated[
-        Path | None, typer.Option(help="Write the refined schedule here (.json).")
-    ] = None,
-    plot: Annotated[
-        Path | None, typer.Option(help="Draw norms and schedules here (.png, .svg or .pdf).")
-    ] = None,
-    json: Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")] = False,
+    save: options.Save = None,
+    out: options.Out = None,
+    plot: options.Plot = False,
+    json: options.Json = False,
 ) -> None:
-    """Refine a schedule from the gradient norms of a run, and say whether that can pay."""
+    """Refine a schedule from the gradient norms of a run, and say whether that can pay.
+
+    Files are written only where --save, --out or --plot asks for them.
+    """
     from ...schedules import GradNorms, predicted_gain
     from ...schedules import refine as refined
+    from ..records import json_text
 
     if save is not None:
         read.output("save", save, (".json",), keep=log)
-    if plot is not None:
-        read.output("plot", plot, read.PICTURES, keep=log)
+    folder = output.folder("refine", log.stem, out)
     norms = GradNorms.load(log, norm)
     schedule = refined(norms, smoothing)
     form = _fit(schedule)
     report = _report(log, norms, smoothing, predicted_gain(norms, smoothing), form)
     if save is not None:
-        _save(schedule, save)
-    if plot is not None:
-        _plot(norms, smoothing, schedule, form, plot)
+        output.save_schedule(schedule, save)
+    if out is not None or plot:
+        output.write_report(folder, json_text(report))
+    if plot:
+        from ._refine_figure import save_refinement
+
+        save_refinement(norms, smoothing, schedule, form, folder / "refined.png")
     if json:
-        sys.stdout.write(json_.dumps(report, indent=1, allow_nan=False) + "\n")
+        output.show_json(json_text(report))
     else:
-        _print(report, save or log)
+        _show(report, save or log)
+    if out is not None or plot:
+        output.told_folder(folder)
 
 
 def _fit(schedule: Tabulated) -> ClosedForm:
@@ -117,35 +121,19 @@ def _text(form: ClosedForm) -> str:
     return str(decay.warmup(rise) if rise > 0 else decay)
 
 
-def _save(schedule: Tabulated, path: Path) -> None:
-    from ...schedules._atomic import write_text
-
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_text(path, json_.dumps(schedule.to_dict()) + "\n")
-
-
-def _plot(
-    norms: GradNorms, smoothing: float, schedule: Tabulated, form: ClosedForm, path: Path
-) -> None:
-    from ..figures import save_refinement
-
-    path.parent.mkdir(parents=True, exist_ok=True)
-    save_refinement(norms, smoothing, schedule, form, path)
-
-
-def _print(report: dict[str, Any], source: Path) -> None:
-    form = report["closed_form"]
+def _show(report: dict[str, Any], source: Path) -> None:
+    say, form = output.say, report["closed_form"]
     of = f" of {report['optimizer']}" if report["optimizer"] else ""
-    typer.echo(f"log          {report['steps']} steps, {report['norm']} norms{of}{_gaps(report)}")
-    typer.echo(f"gain         x{report['predicted_gain']:.4g} predicted{_caveat(report)}")
-    typer.echo(f"             {report['advice']}")
-    typer.echo(f"closed form  {form['text']}")
+    say(f"log          {report['steps']} steps, {report['norm']} norms{of}{_gaps(report)}")
+    say(f"gain         x{report['predicted_gain']:.4g} predicted{_caveat(report)}")
+    say(f"             {report['advice']}")
+    say(f"closed form  {form['text']}")
     errors = f"error {form['rms_error']:.2g} rms, {form['max_error']:.2g} at most"
     poor = "" if form["fits"] else ": the curve is not of this form; use the table itself"
-    typer.echo(f"             {errors}{poor}")
+    say(f"             {errors}{poor}")
     usable = f"refined({source})" + (f",{form['text']}" if form["fits"] else "")
-    typer.echo(f'next         ritard compare --schedules "linear,{usable}"')
-    typer.echo("             each at its own best base rate; it is the last iterate that gains")
+    say(f'next         ritard compare --schedules "linear,{usable}"')
+    say("             each at its own best base rate; it is the last iterate that gains")
 
 
 def _gaps(report: dict[str, Any]) -> str:

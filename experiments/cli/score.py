@@ -2,54 +2,63 @@
 
 from __future__ import annotations
 
-import json as json_
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from . import read
+from . import options, output, read
 
 if TYPE_CHECKING:
     from ...schedules import GradNorms, Schedule
 
 
 def score(
-    schedules: Annotated[
-        str, typer.Option(help='With commas between them: linear,"refined(norms.jsonl)".')
-    ],
+    schedules: options.Schedules,
     steps: Annotated[int, typer.Option(help="Updates of the run.")],
     norms: Annotated[
-        Path | None, typer.Option(help="Gradient norms of a run; constant by default.")
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="Gradient norms of a run.", show_default="constant norms"
+        ),
     ] = None,
     steps_from: Annotated[
-        int | None, typer.Option(help="Updates of the run the rate was tuned for, if others.")
+        int | None,
+        typer.Option(
+            metavar="N", help="Updates of the run the rate was tuned for.", show_default="--steps"
+        ),
     ] = None,
-    plot: Annotated[Path | None, typer.Option(help="Draw here (.png, .svg or .pdf).")] = None,
-    json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+    out: options.Out = None,
+    plot: options.Plot = False,
+    json: options.Json = False,
 ) -> None:
-    """Rank schedules by their last-iterate bounds; tell how to carry a tuned rate over."""
+    """Rank schedules by their last-iterate bounds; tell how to carry a tuned rate over.
+
+    Files are written only where --out or --plot asks for them.
+    """
     from ...schedules import GradNorms
+    from ..records import json_text
 
     found = read.schedules(schedules)
-    if plot is not None:
-        read.output("plot", plot, read.PICTURES, keep=norms)
+    folder = output.folder("score", out=out)
     log = None if norms is None else GradNorms.load(norms)
     rows = _rows(found, steps, log, steps_from)
-    if plot is not None:
-        from ..figures import save_scores
-
-        plot.parent.mkdir(parents=True, exist_ok=True)
-        save_scores(found, [row["relative"] for row in rows], steps, plot)
     ranked = sorted(rows, key=lambda row: row["relative"])
+    head = {"steps": steps, "steps_from": steps_from or steps, "norms": norms and str(norms)}
+    text = json_text(head | {"schedules": ranked})
+    if out is not None or plot:
+        output.write_report(folder, text)
+    if plot:
+        from ._refine_figure import save_scores
+
+        save_scores(found, [row["relative"] for row in rows], steps, folder / "scores.png")
     if json:
-        head = {"steps": steps, "steps_from": steps_from or steps, "norms": norms and str(norms)}
-        text = json_.dumps(head | {"schedules": ranked}, indent=1, allow_nan=False)
-        sys.stdout.write(text + "\n")
+        output.show_json(text)
     else:
-        _print(ranked, str(found[0]), steps, log, steps_from)
+        _show(ranked, str(found[0]), steps, log, steps_from)
+    if out is not None or plot:
+        output.told_folder(folder)
 
 
 def _rows(
@@ -74,31 +83,27 @@ def _rows(
     ]
 
 
-def _print(
+def _show(
     rows: list[dict[str, Any]],
     first: str,
     steps: int,
     log: GradNorms | None,
     steps_from: int | None,
 ) -> None:
-    from rich.console import Console
     from rich.markup import escape
-    from rich.table import Table
+
+    from ..tables import table, titled
 
     of = "constant norms" if log is None else f"recorded {log.norm} norms"
-    table = Table(title=f"last-iterate bounds over {steps} updates, {of}", title_justify="left")
-    table.add_column("schedule")
-    table.add_column("bound / best", justify="right")
-    table.add_column("base rate", justify="right")
-    for row in rows:
-        factor = f"x {row['rate_factor']:.3g}"
-        table.add_row(escape(row["schedule"]), f"{row['relative']:.3f}", factor)
-    console = Console(width=None if sys.stdout.isatty() else 160)
-    console.print(table)
-    console.print(
+    texts = (
+        (escape(row["schedule"]), f"{row['relative']:.3f}", f"x {row['rate_factor']:.3g}")
+        for row in rows
+    )
+    made = table(("schedule", "bound / best", "base rate"), texts)
+    output.show(
+        *titled(f"last-iterate bounds over {steps} updates, {of}", made),
         f"base rate: times one tuned for {escape(first)} over {steps_from or steps} updates.\n"
         "Bounds compare schedules; they predict no loss.",
-        highlight=False,
     )
     if log is not None and log.norm == "l1":
-        console.print("The bound is derived for l2 norms: with l1 norms it is an indication.")
+        output.show("The bound is derived for l2 norms: with l1 norms it is an indication.")

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from . import read
+from . import options, output, read
 
 if TYPE_CHECKING:
     from ..search.jobs import Found
@@ -43,37 +42,20 @@ def search(
     no_refine: Annotated[
         bool, typer.Option("--no-refine", help="Leave the winner as the search found it.")
     ] = False,
-    seed: Annotated[int, typer.Option(help="Of noises and search.")] = 0,
-    save: Annotated[
-        Path | None,
-        typer.Option(
-            help="Write the schedule here (.json); of several NFEs, NAME-nfe5.json and so on."
-        ),
-    ] = None,
-    plot: Annotated[
-        bool, typer.Option("--plot", help="Draw errors, schedules and, of images, samples.")
-    ] = False,
-    out: Annotated[
-        str, typer.Option(help="Folder of the results; by default ritard-runs/search-MODEL.")
-    ] = "",
-    storage: Annotated[
-        str,
-        typer.Option(
-            help="Where evaluations are kept and shared: an SQLAlchemy URL or journal:PATH; by "
-            "default a journal in the folder of the results."
-        ),
-    ] = "",
-    jobs: Annotated[int, typer.Option(help="Worker processes.")] = 1,
-    threads: Annotated[int, typer.Option(help="Torch threads of each worker.")] = 1,
-    accelerator: Annotated[str, typer.Option(help="cpu, gpu, mps or auto.")] = "cpu",
-    json: Annotated[
-        bool, typer.Option("--json", help="Print the report as JSON instead of the table.")
-    ] = False,
+    seed: options.Seed = 0,
+    storage: options.Storage = None,
+    jobs: options.Jobs = 1,
+    threads: options.Threads = 1,
+    accelerator: options.Accelerator = "cpu",
+    save: options.Save = None,
+    out: options.Out = None,
+    plot: options.Plot = False,
+    json: options.Json = False,
 ) -> None:
     """Search solver schedules of few network evaluations for a diffusion model.
 
-    Stopped or killed, the same command goes on where it was; started again elsewhere on the same
-    --storage, it shares the work.
+    Of several NFEs, --save NAME.json writes NAME-nfe5.json and so on. Stopped or killed, the same
+    command goes on where it was; started again elsewhere on the same --storage, it shares the work.
     """
     from ..search.subject import get_subject
     from ..search.task import Task
@@ -90,35 +72,25 @@ def search(
         not no_refine,
     )
     workers = Workers(jobs, threads, accelerator)
-    name = get_subject(model, accelerator).name
-    folder = read.writable_folder("out", Path(out or f"ritard-runs/search-{name}"))
+    folder = output.folder("search", get_subject(model, accelerator).name, out)
     if save is not None:
         read.output("save", save, (".json",))
     if storage:
         check_storage(storage)
     # Evaluations may take milliseconds: a journal costs a few, SQLite tens.
-    url = storage or f"journal:{folder / 'trials.log'}"
-    found = _run(task, url, workers, folder)
+    found = _run(task, storage or f"journal:{folder / 'trials.log'}", workers, folder)
     _write(task, found, workers, folder, save, plot)
-    _print(task, found, json)
-    typer.echo(f"the results are in {folder}", err=True)
+    _show(task, found, folder, json)
 
 
 def _run(task: Task, url: str, workers: Workers, folder: Path) -> dict[int, Found]:
-    from ..search.run import SearchFailed, run_search
-    from ..trials.pool import WorkersDied
+    from ..search.run import check_model, run_search
     from ..trials.storage import hidden
 
+    check_model(task, workers)
     folder.mkdir(parents=True, exist_ok=True)
-    typer.echo(f"evaluations are kept in {hidden(url)}", err=True)
-    try:
-        return run_search(task, url, folder, workers)
-    except (SearchFailed, WorkersDied) as error:
-        typer.echo(f"error: {error}", err=True)
-        raise typer.Exit(1) from error
-    except KeyboardInterrupt:
-        typer.echo("stopped; what has finished is kept: the same command goes on", err=True)
-        raise typer.Exit(130) from None
+    output.note(f"evaluations are kept in {hidden(url)}")
+    return run_search(task, url, folder, workers)
 
 
 def _write(
@@ -134,7 +106,7 @@ def _write(
     write(task, found, folder)
     if save is not None:
         for path in save_schedules(found, save):
-            typer.echo(f"saved {path}", err=True)
+            output.note(f"saved {path}")
     if plot:
         from ..search.ground import Ground
         from ..search.pictures import draw_all
@@ -142,14 +114,11 @@ def _write(
         draw_all(Ground(task, folder, workers.accelerator), found, folder)
 
 
-def _print(task: Task, found: dict[int, Found], json: bool) -> None:
-    from ..search.report import table, to_json
+def _show(task: Task, found: dict[int, Found], folder: Path, json: bool) -> None:
+    from ..search.report import render, to_json
 
     if json:
-        sys.stdout.write(to_json(task, found))
-        return
-    from rich.console import Console
-
-    # In a pipe there is no width to fit into.
-    console = Console(width=None if sys.stdout.isatty() else 160)
-    console.print(table(task, found))
+        output.show_json(to_json(task, found))
+    else:
+        output.show(*render(task, found))
+    output.told_folder(folder)

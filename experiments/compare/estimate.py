@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
 from ...schedules import Constant
 from ..tasks import get_task
@@ -46,6 +47,11 @@ class Estimate:
     updates: int
     seconds: float
     costs: dict[Setting, Cost]
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON values."""
+        costs = {str(setting): asdict(cost) for setting, cost in self.costs.items()}
+        return {**vars(self), "costs": costs}
 
 
 def estimate(grid: Grid, url: str | None, workers: Workers) -> Estimate:

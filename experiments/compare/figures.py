@@ -9,32 +9,18 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from matplotlib import rc_context
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.ticker import LogFormatter
 
 from ...schedules import Schedule, plot_schedules
-from ...schedules._atomic import atomic_path
 from ...schedules.plot import line_style
+from ..figures import MARKERS, WIDE, picture, plain_log
 from ..rules import Control
 from ..tasks import get_task
 from .grid import Setting, percent, updates
 from .report import Report, Score
 
-MARKERS = "osD^vPX*"
-WIDE = 4
-"""Metrics that differ by more than this factor are drawn on a log axis."""
 SHORT = 14
 """Labels of so many letters fit four to a row under a picture."""
-_STYLE: Any = {"font.size": 12, "axes.grid": True, "grid.alpha": 0.3, "savefig.dpi": 120}
-
-
-class _PlainLog(LogFormatter):
-    """Labels where matplotlib puts them on a log axis, but 0.1 instead of 1e-01."""
-
-    def __call__(self, x: float, pos: int | None = None) -> str:
-        return f"{x:g}" if super().__call__(x, pos) else ""
 
 
 def draw_all(report: Report, folder: Path) -> None:
@@ -85,8 +71,7 @@ def draw_losses(report: Report, setting: Setting, budget: float, ax: Axes) -> No
 
 def _log_y(ax: Axes) -> None:
     ax.set_yscale("log")
-    ax.yaxis.set_major_formatter(_PlainLog())
-    ax.yaxis.set_minor_formatter(_PlainLog())
+    plain_log(ax.yaxis)
 
 
 def mean_curve(score: Score) -> np.ndarray:
@@ -149,15 +134,12 @@ def _save(path: Path, panels: Sequence[Callable[[Axes], None]], columns: int = 1
     """Draw panels row by row into a file, which is there whole or not at all."""
     rows = math.ceil(len(panels) / columns)
     size = (8.0, 5.0 * rows) if columns == 1 else (5.2 * columns, 4.2 * rows)
-    with rc_context(_STYLE):
-        figure = Figure(figsize=size, layout="constrained")
-        axes = figure.subplots(rows, columns, squeeze=False).ravel()
+    with picture(path, size, rows, columns) as axes:
         for draw, ax in zip(panels, axes, strict=False):
             draw(ax)
         for ax in axes[len(panels) :]:
             ax.remove()
         handles, labels = axes[0].get_legend_handles_labels()
         columns = 4 if max(map(len, labels), default=0) <= SHORT else 2
-        figure.legend(handles, labels, loc="outside lower center", ncols=columns, frameon=False)
-        with atomic_path(path) as temporary:
-            figure.savefig(temporary)
+        place: Any = {"loc": "outside lower center", "ncols": columns, "frameon": False}
+        axes[0].figure.legend(handles, labels, **place)

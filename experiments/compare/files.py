@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import csv
-import io
-import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from ...schedules._atomic import write_text
+from ..records import csv_text, json_text
 from ..tasks import get_task
 from .grid import Cell, percent, updates
 from .outcome import finite_or_none
@@ -23,9 +21,9 @@ _WHERE = ("task", "optimizer", "schedule", "budget")
 
 def write_files(report: Report, outcomes: Outcomes, folder: Path) -> None:
     """Write ``results.csv``, ``table.csv`` and ``report.json``, each whole or not at all."""
-    write_text(folder / "results.csv", _csv(_WHERE + _RUN_COLUMNS, _run_rows(report, outcomes)))
+    write_text(folder / "results.csv", csv_text(_run_rows(report, outcomes), _WHERE + _RUN_COLUMNS))
     rows = [_cell_row(report, cell) for cell in report.scores]
-    write_text(folder / "table.csv", _csv(_WHERE + _CELL_COLUMNS, rows))
+    write_text(folder / "table.csv", csv_text(rows, _WHERE + _CELL_COLUMNS))
     write_text(folder / "report.json", to_json(report))
 
 
@@ -33,7 +31,6 @@ def to_json(report: Report) -> str:
     """The report as strict JSON: null stands for what diverged, failed or cannot be told."""
     grid = report.grid
     data = {
-        "format": 1,
         "seeds": grid.seeds,
         "budgets": grid.budgets,
         "schedules": [schedule.to_dict() for schedule in grid.schedules],
@@ -44,7 +41,7 @@ def to_json(report: Report) -> str:
         "comparisons": [_paired_json(report, cell) for cell in report.comparisons],
         "failures": [_where(cell) | {"reason": why} for cell, why in report.failures.items()],
     }
-    return json.dumps(data, indent=1, allow_nan=False) + "\n"
+    return json_text(data)
 
 
 def _where(cell: Cell) -> dict[str, Any]:
@@ -96,11 +93,3 @@ def _paired_json(report: Report, cell: Cell) -> dict[str, Any]:
         "smallest_to_show": finite_or_none(paired.half_width),
         "verdict": paired.verdict,
     }
-
-
-def _csv(columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> str:
-    text = io.StringIO()
-    writer = csv.DictWriter(text, columns, extrasaction="ignore", lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return text.getvalue()

@@ -49,10 +49,15 @@ class Score:
         return mean(self.tests) if self.outcomes else math.inf
 
     @property
+    def finite(self) -> bool:
+        """Whether there is a mean: nothing failed or diverged."""
+        return math.isfinite(self.mean)
+
+    @property
     def stderr(self) -> float:
         """Standard error of the mean; nan for one seed."""
         n = len(self.tests)
-        if n < 2 or not math.isfinite(self.mean):
+        if n < 2 or not self.finite:
             return math.nan
         return float(np.std(self.tests, ddof=1)) / math.sqrt(n)
 
@@ -66,7 +71,7 @@ class Score:
         """What to know of the field; mostly nothing."""
         if self.failed:
             return "failed"
-        if not math.isfinite(self.mean):
+        if not self.finite:
             return "diverged"
         return f"best rate is the {self.search.edge} tried" if self.search.edge else ""
 

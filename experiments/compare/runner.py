@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -57,10 +56,9 @@ def _work_here(grid: Grid, ledger: Ledger, workers: Workers, stop: Stop) -> Iter
         yield from work(partial(look, grid, ledger), ledger, execute, stop)
 
 
-def _child(grid: Grid, url: str, since: int, workers: Workers) -> None:
+def _child(stop: Stop, grid: Grid, url: str, since: int, workers: Workers) -> None:
     """A worker process."""
-    stop = Stop()
-    with suppress(KeyboardInterrupt), stop.on_signals():
-        ledger = Ledger(open_study(url, STUDY), since)
+    ledger = Ledger(open_study(url, STUDY), since)
+    with reachable(url):
         for _ in _work_here(grid, ledger, workers, stop):
             pass

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 
 from rich.console import RenderableType
 from rich.markup import escape
@@ -11,13 +12,11 @@ from rich.table import Table
 from rich.text import Text
 
 from ..rules import Control
+from ..tables import Titled, table, titled
 from ..tasks import get_task
 from .grid import Setting, percent, updates
 from .paired import Paired
 from .report import Report, Score
-
-Titled = tuple[Text, Table]
-"""A table and the line above it, which rich would fold to the width of the table."""
 
 
 def render(report: Report) -> Iterator[RenderableType]:
@@ -37,20 +36,13 @@ def metric_table(report: Report, setting: Setting) -> Titled:
     seeds = report.grid.seeds
     n = f"{seeds} seeds, mean ± standard error" if seeds > 1 else "1 seed"
     title = f"{setting}: test {get_task(setting.task).metric} ({n}; lower is better)"
-    table = _table(report, setting)
-    for schedule in report.grid.schedules:
-        scores = [report.score(setting, schedule, budget) for budget in report.grid.budgets]
-        table.add_row(escape(str(schedule)), *(_metric(report, score) for score in scores))
-    return Text(title), table
+    return titled(title, _by_budget(report, setting, partial(_metric, report)))
 
 
 def rate_table(report: Report, setting: Setting) -> Titled:
     """The chosen learning rates."""
-    table = _table(report, setting)
-    for schedule in report.grid.schedules:
-        scores = [report.score(setting, schedule, budget) for budget in report.grid.budgets]
-        table.add_row(escape(str(schedule)), *(_rate(score) for score in scores))
-    return Text(f"{setting}: learning rate chosen on the validation split"), table
+    title = f"{setting}: learning rate chosen on the validation split"
+    return titled(title, _by_budget(report, setting, _rate))
 
 
 def paired_table(report: Report, setting: Setting) -> Titled:
@@ -59,24 +51,21 @@ def paired_table(report: Report, setting: Setting) -> Titled:
         f"{setting}: difference from {report.reference}, 95 % interval over "
         f"{report.grid.seeds} seeds"
     )
-    table = _table(report, setting)
-    for schedule in report.grid.schedules:
-        if schedule != report.reference:
-            table.add_row(escape(str(schedule)), *_differences(report, setting, schedule))
-    return Text(title), table
+    others = [s for s in report.grid.schedules if s != report.reference]
+    return titled(title, _by_budget(report, setting, partial(_difference, report), others))
 
 
 def share_table(report: Report) -> Titled:
     """Shares of first places and of places among the first three, in %."""
-    table = Table()
-    table.add_column("schedule")
     names = {"low": "budgets < 25 %", "high": "budgets >= 25 %", "overall": "overall"}
-    for group, shares in report.shares.items():
-        table.add_column(f"{names[group]} (n={shares[0].experiments})", justify="right")
-    for i, schedule in enumerate(report.grid.schedules):
-        fields = [f"{s[i].top1:.0f} / {s[i].top3:.0f}" for s in report.shares.values()]
-        table.add_row(escape(str(schedule)), *fields)
-    return Text("rank shares: Top-1 / Top-3 in % of experiments"), table
+    every = report.shares.items()
+    heads = (f"{names[group]} (n={shares[0].experiments})" for group, shares in every)
+    rows = (
+        (escape(str(schedule)), *(f"{s[i].top1:.0f} / {s[i].top3:.0f}" for _, s in every))
+        for i, schedule in enumerate(report.grid.schedules)
+    )
+    title = "rank shares: Top-1 / Top-3 in % of experiments"
+    return titled(title, table(("schedule", *heads), rows))
 
 
 def notes(report: Report) -> Iterator[str]:
@@ -110,13 +99,20 @@ def number(value: float, error: float, sign: str = "") -> str:
     return f"{value:{sign}.{digits}f} ± {error:.{digits}f}"
 
 
-def _table(report: Report, setting: Setting) -> Table:
-    table = Table()
-    table.add_column("schedule")
-    for budget in report.grid.budgets:
-        steps = updates(setting.task, budget)
-        table.add_column(f"{percent(budget)} %\n{steps} updates", justify="right")
-    return table
+def _by_budget(
+    report: Report,
+    setting: Setting,
+    text: Callable[[Score], str],
+    schedules: Sequence[Control] | None = None,
+) -> Table:
+    """A row a schedule, a column a budget."""
+    budgets = report.grid.budgets
+    heads = (f"{percent(b)} %\n{updates(setting.task, b)} updates" for b in budgets)
+    rows = (
+        (escape(str(schedule)), *(text(report.score(setting, schedule, b)) for b in budgets))
+        for schedule in schedules or report.grid.schedules
+    )
+    return table(("schedule", *heads), rows)
 
 
 def _metric(report: Report, score: Score) -> str:
@@ -131,10 +127,9 @@ def _rate(score: Score) -> str:
     return mark + ("-" if score.lr is None else f"{score.lr:.3g}")
 
 
-def _differences(report: Report, setting: Setting, schedule: Control) -> Iterator[str]:
-    for budget in report.grid.budgets:
-        paired = report.paired(report.score(setting, schedule, budget).cell)
-        yield "failed" if paired is None else difference_text(paired)
+def _difference(report: Report, score: Score) -> str:
+    paired = report.paired(score.cell)
+    return "failed" if paired is None else difference_text(paired)
 
 
 def difference_text(paired: Paired) -> str:

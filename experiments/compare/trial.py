@@ -16,14 +16,11 @@ import torch
 
 from ..rules import driver
 from ..tasks import Task, get_task
+from ..trials.stop import Interrupted
 from .grid import Run
 from .outcome import Curve, Outcome
 
 BINS = 50
-
-
-class Interrupted(Exception):
-    """The user asked for an end in the middle of a run."""
 
 
 class _Diverged(Exception):
@@ -60,7 +57,7 @@ def train(run: Run, accelerator: str = "cpu", stop: Callable[[], bool] = lambda:
     """
     start = time.perf_counter()
     task = get_task(run.cell.setting.task)
-    with _quiet():
+    with quiet():
         # Weights come from the global generator, the order of batches from the loaders' own.
         pl.seed_everything(run.seed, verbose=False)
         module = task.module(run.cell.setting.optimizer, run.rate.value)
@@ -96,6 +93,8 @@ def _fit_and_read(
         trainer.fit(module, loaders.train)
     except _Diverged:
         return math.inf, math.inf
+    except SystemExit as error:  # how Lightning answers SIGTERM, and Ctrl-C in its own code
+        raise Interrupted from error
     val = _finite(trainer.validate(module, loaders.val, verbose=False)[0]["val_metric"])
     if math.isinf(val):
         return math.inf, math.inf
@@ -125,7 +124,7 @@ def _finite(metric: float) -> float:
 
 
 @contextmanager
-def _quiet() -> Generator[None]:
+def quiet() -> Generator[None]:
     """Lightning's advice on workers and devices is not for a comparison of thousands of runs."""
     loggers = [logging.getLogger(f"lightning.{name}") for name in ("pytorch", "fabric")]
     levels = [logger.level for logger in loggers]

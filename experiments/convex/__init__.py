@@ -4,7 +4,7 @@ Plain SGD (no momentum, as in the theory) on LIBSVM sets, the last iterate; all 
 and seeds of a set run in one batch of tensors. ``experiments/results/convex.py`` runs it.
 """
 
-from .figures import draw_gains, draw_gaps, draw_near, save
+from .figures import draw_gains, draw_gaps, draw_near
 from .files import Store, write_gains, write_table
 from .gains import Correlation, Gain, correlation, of_result, of_task
 from .suite import SETS, Protocol, Result, run_set
@@ -26,7 +26,6 @@ __all__ = [
     "render",
     "render_gains",
     "run_set",
-    "save",
     "write_gains",
     "write_table",
 ]

@@ -2,41 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from matplotlib import rc_context
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
-from ...schedules._atomic import atomic_path
 from ...schedules.plot import PALETTE
-from ..figures import plain_log
+from ..figures import MARKERS, plain_log
 from .gains import GROUPS, NETWORK, Gain
 from .suite import NAMES, REFERENCE, Result
 
-MARKERS = "osD^vP"
 NEAR = 1.7
 """Gains up to this factor from 1 have a panel of their own."""
 
 RIGHT, CLOSE = 20.0, 1.15
 """Predicted gains above the first are at the right of the picture; those within the factor CLOSE of
 each other are drawn close together."""
-
-_STYLE: Any = {"font.size": 12, "axes.grid": True, "grid.alpha": 0.3, "savefig.dpi": 120}
-
-
-def save(panels: Sequence[Callable[[Axes], None]], size: tuple[float, float], path: Path) -> None:
-    """Draw panels side by side into a file, which is there whole or not at all."""
-    with rc_context(_STYLE):
-        figure = Figure(figsize=size, layout="constrained")
-        for draw, ax in zip(panels, figure.subplots(1, len(panels), squeeze=False)[0], strict=True):
-            draw(ax)
-            ax.spines[["top", "right"]].set_visible(False)
-        with atomic_path(path) as temporary:
-            figure.savefig(temporary)
 
 
 def draw_gaps(results: Sequence[Result], ax: Axes) -> None:

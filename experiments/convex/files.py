@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import math
 from collections.abc import Sequence
@@ -15,6 +13,7 @@ import numpy as np
 
 from ...schedules._atomic import write_text
 from ..compare.outcome import finite_or_none
+from ..records import csv_text
 from .gains import Gain
 from .suite import NAMES, REFERENCE, SETS, Protocol, Result
 from .summary import paired
@@ -54,21 +53,12 @@ class Store:
 
 def write_table(results: Sequence[Result], path: Path) -> None:
     """One row for each set and schedule."""
-    _write_rows([_row(result, name) for result in results for name in NAMES], path)
+    write_text(path, csv_text(_row(result, name) for result in results for name in NAMES))
 
 
 def write_gains(gains: Sequence[Gain], path: Path) -> None:
     """One row for each problem."""
-    _write_rows([asdict(gain) for gain in gains], path)
-
-
-def _write_rows(rows: Sequence[dict[str, Any]], path: Path) -> None:
-    text = io.StringIO()
-    columns = list(dict.fromkeys(column for row in rows for column in row))
-    writer = csv.DictWriter(text, columns, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    write_text(path, text.getvalue())
+    write_text(path, csv_text(asdict(gain) for gain in gains))
 
 
 def _row(result: Result, name: str) -> dict[str, Any]:

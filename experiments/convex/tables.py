@@ -9,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ..compare.tables import number
+from ..tables import table, titled
 from .files import stderr
 from .gains import GROUPS, Gain, by_prediction, correlation
 from .problem import FAR
@@ -23,18 +24,18 @@ _MARK = {"better": " +", "worse": " -", "no difference seen": "  "}
 
 def render(results: Sequence[Result]) -> Iterator[RenderableType]:
     """Everything to print, in order."""
-    yield from _titled("final training gap f - f*, in 1e-3 nats", _metric(results, "gaps", 1e3))
-    yield from _titled("test error in %", _metric(results, "errors", 1.0))
-    yield from _titled("gap less that of linear, in 1e-3 nats, 95 % interval", _paired(results))
-    yield from _titled("base rates", _rates(results))
-    yield from _titled("ranks over sets: mean, Top-1 / Top-3 in % of sets", _ranks(results))
+    yield from titled("final training gap f - f*, in 1e-3 nats", _metric(results, "gaps", 1e3))
+    yield from titled("test error in %", _metric(results, "errors", 1.0))
+    yield from titled("gap less that of linear, in 1e-3 nats, 95 % interval", _paired(results))
+    yield from titled("base rates", _rates(results))
+    yield from titled("ranks over sets: mean, Top-1 / Top-3 in % of sets", _ranks(results))
     yield Text("\n".join(_notes(results)))
 
 
 def render_gains(gains: Sequence[Gain], edges: Sequence[float]) -> Iterator[RenderableType]:
     """Gains of refining, how they follow the prediction, and what came of which prediction."""
-    yield from _titled("gain of refining: metric of linear over that of refined", _gains(gains))
-    yield from _titled("what came of a prediction (problems)", _outcomes(gains, edges))
+    yield from titled("gain of refining: metric of linear over that of refined", _gains(gains))
+    yield from titled("what came of a prediction (problems)", _outcomes(gains, edges))
     yield Text("\n".join(_correlations(gains)))
 
 
@@ -45,46 +46,32 @@ def split(results: Sequence[Result]) -> dict[str, list[Result]]:
     return {name: group for name, group in (("from zero", near), ("from far", far)) if group}
 
 
-def _titled(title: str, table: Table) -> Iterator[RenderableType]:
-    yield Text(title)
-    yield table
-
-
-def _table(columns: Sequence[str]) -> Table:
-    table = Table(columns[0])
-    for name in columns[1:]:
-        table.add_column(name, justify="right")
-    return table
-
-
 def _metric(results: Sequence[Result], metric: Metric, unit: float) -> Table:
-    table = _table(("set", *NAMES))
+    rows = list[tuple[str, ...]]()
     for result in results:
         found = means(result, metric)
         best = min(found)
         errors = [stderr(getattr(result.tuned[name], metric)) for name in NAMES]
         pairs = zip(found, errors, strict=True)
         texts = [number(unit * m, unit * e) + (" *" if m == best else "  ") for m, e in pairs]
-        table.add_row(result.name, *texts)
-    return table
+        rows.append((result.name, *texts))
+    return table(("set", *NAMES), rows)
 
 
 def _paired(results: Sequence[Result]) -> Table:
     others = [name for name in NAMES if name != REFERENCE]
-    table = _table(("set", *others))
+    rows = list[tuple[str, ...]]()
     for result in results:
         found = [paired(result, name) for name in others]
         texts = [number(1e3 * p.difference, 1e3 * p.half_width, "+") for p in found]
         marks = [_MARK[p.verdict] for p in found]
-        table.add_row(result.name, *(t + m for t, m in zip(texts, marks, strict=True)))
-    return table
+        rows.append((result.name, *(t + m for t, m in zip(texts, marks, strict=True))))
+    return table(("set", *others), rows)
 
 
 def _rates(results: Sequence[Result]) -> Table:
-    table = _table(("set", *NAMES))
-    for result in results:
-        table.add_row(result.name, *(f"{result.tuned[name].lr:.2g}" for name in NAMES))
-    return table
+    rows = ((r.name, *(f"{r.tuned[name].lr:.2g}" for name in NAMES)) for r in results)
+    return table(("set", *NAMES), rows)
 
 
 def _ranks(results: Sequence[Result]) -> Table:
@@ -94,32 +81,30 @@ def _ranks(results: Sequence[Result]) -> Table:
     words = {"gaps": "gap", "errors": "test error"}
     titles = [f"{words[metric]} {start} (n={len(group)})" for start, group, metric in columns]
     found = [ranks(group, metric) for _, group, metric in columns]
-    table = _table(("schedule", *titles))
+    rows = list[tuple[str, ...]]()
     for name in NAMES:
         row = [rank[name] for rank in found]
         texts = [f"{r.mean:.2f}  {r.share.top1:.0f} / {r.share.top3:.0f}" for r in row]
-        table.add_row(name, *texts)
-    return table
+        rows.append((name, *texts))
+    return table(("schedule", *titles), rows)
 
 
 def _gains(gains: Sequence[Gain]) -> Table:
-    table = _table(
-        ("problem", "predicted", "measured", "norms early / late", "within late", "refined is")
-    )
+    columns = ("problem", "predicted", "measured", "norms early / late", "within late")
+    rows = list[tuple[str, ...]]()
     for g in sorted(gains, key=lambda gain: -gain.predicted):
         shapes = f"{g.early:.2f}", f"{g.late:.2f}"
-        table.add_row(
-            g.name, f"{g.predicted:.3f}", number(g.measured, g.stderr), *shapes, g.verdict
-        )
-    return table
+        measured = number(g.measured, g.stderr)
+        rows.append((g.name, f"{g.predicted:.3f}", measured, *shapes, g.verdict))
+    return table((*columns, "refined is"), rows)
 
 
 def _outcomes(gains: Sequence[Gain], edges: Sequence[float]) -> Table:
-    table = _table(("predicted gain", *_MARK))
+    rows = list[tuple[str, ...]]()
     for low, high, group in by_prediction(gains, edges):
         counts = [sum(gain.verdict == verdict for gain in group) for verdict in _MARK]
-        table.add_row(f"{low:g} to {high:g}", *map(str, counts))
-    return table
+        rows.append((f"{low:g} to {high:g}", *map(str, counts)))
+    return table(("predicted gain", *_MARK), rows)
 
 
 def _correlations(gains: Sequence[Gain]) -> Iterator[str]:

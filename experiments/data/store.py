@@ -5,6 +5,7 @@ import os
 from functools import cache
 from pathlib import Path
 
+from ..failure import Failure
 from ._extra import extra
 from .registry import DataSet, File, dataset
 
@@ -12,7 +13,7 @@ ENVIRONMENT = "RITARD_DATA"
 """Environment variable that names a folder laid out as ``<folder of the set>/<file>``."""
 
 
-class ChecksumError(ValueError):
+class ChecksumError(Failure, ValueError):
     """A file is there, but its content is not the one that was recorded."""
 
 

@@ -2,41 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from matplotlib import rc_context
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
-from ...schedules._atomic import atomic_path
 from ...schedules.plot import PALETTE
 
 RED, SKY, BLACK = PALETTE[1], PALETTE[5], PALETTE[6]
-_STYLE: Any = {"font.size": 12, "axes.grid": True, "grid.alpha": 0.3, "savefig.dpi": 120}
-
-
-def save(
-    draw: Callable[[Any], object], size: tuple[float, float], path: Path, columns: int = 1
-) -> None:
-    """Draw on ``columns`` axes side by side into a file, which is there whole or not at all.
-
-    Args:
-        draw: Gets the axes, or a list of them.
-        size: Inches.
-        path: Of the file.
-        columns: Number of axes.
-    """
-    with rc_context(_STYLE):
-        figure = Figure(figsize=size, layout="constrained")
-        axes: list[Axes] = list(np.atleast_1d(figure.subplots(1, columns)))
-        draw(axes if columns > 1 else axes[0])
-        for ax in axes:
-            ax.spines[["top", "right"]].set_visible(False)
-        with atomic_path(path) as temporary:
-            figure.savefig(temporary)
 
 
 def draw_bars(

@@ -7,6 +7,7 @@ from typing import Any
 from rich.console import Console
 
 from ..bar import Bar
+from ..trials.stop import Stop
 from .run import Progress as Callback
 
 
@@ -15,16 +16,17 @@ class TunersBar(Bar):
 
     Args:
         total: Systems of all tuners together.
+        stop: The user's wish to end, heeded between two systems.
         console: Where to draw; stderr by default.
     """
 
-    def __init__(self, total: int, console: Console | None = None) -> None:
+    def __init__(self, total: int, stop: Stop, console: Console | None = None) -> None:
         super().__init__("{task.completed:.0f}/{task.total:.0f} systems", console)
         self._task = self._progress.add_task("", total=total)
-        self._finished = 0
+        self._stop, self._finished = stop, 0
 
     def follow(self, tuner: str) -> Callback:
-        """What shows the progress of one tuner; the one before it counts as finished."""
+        """What shows the progress of one tuner; what was counted before is finished."""
         before, begun, spent = self._finished, 0, 0
 
         def show(number: int, choice: Any, solution: Any) -> None:
@@ -33,6 +35,8 @@ class TunersBar(Bar):
             mean = spent / (number - begun + 1)
             text = f"{tuner}: omega {solution.omega:.3g}, {mean:.1f} iterations a system"
             self._progress.update(self._task, completed=before + number, description=text)
+            if self._stop():
+                raise self._stop.interruption
 
         return show
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
@@ -11,10 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import RenderableType
-from rich.table import Table
 from rich.text import Text
 
 from ...schedules._atomic import write_text
+from ..records import csv_text
+from ..tables import table, titled
 from .study import Protocol, Scores
 from .summary import Row
 
@@ -27,16 +26,12 @@ def render_synthetic(
 ) -> Iterator[RenderableType]:
     """A table for each variance."""
     for variance, found in rows.items():
-        yield Text(
+        title = (
             f"{variance} variance: iterations per instance, T={protocol.steps}, "
             f"n={protocol.trials} trials (mean ± standard error)"
         )
-        table = Table(COLUMNS[0])
-        for name in COLUMNS[1:]:
-            table.add_column(name, justify="right")
-        for row in found:
-            table.add_row(*_texts(row, quoted[variance].get(row.name)))
-        yield table
+        texts = (_texts(row, quoted[variance].get(row.name)) for row in found)
+        yield from titled(title, table(COLUMNS, texts))
     yield Text(f"{seconds:.0f} s of one core for all trials")
 
 
@@ -51,11 +46,7 @@ def write_synthetic(
     """``table.csv``, and ``report.json`` with the mean of every trial."""
     folder.mkdir(parents=True, exist_ok=True)
     lines = [_line(v, row, quoted[v].get(row.name)) for v, found in rows.items() for row in found]
-    text = io.StringIO()
-    writer = csv.DictWriter(text, list(lines[0]), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(lines)
-    write_text(folder / "table.csv", text.getvalue())
+    write_text(folder / "table.csv", csv_text(lines))
     means = {variance: _means(found, rows[variance]) for variance, found in trials.items()}
     report = {"protocol": asdict(protocol), "core_seconds": round(seconds, 1), "means": means}
     write_text(folder / "report.json", json.dumps(report, indent=1) + "\n")

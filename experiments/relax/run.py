@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ...schedules._atomic import write_text
 from ...schedules._checks import number, whole
 from ...solvers.linear import Solution
 from ...solvers.linear.gallery import Family
-from ...tuners.bandits import Choice, SequenceReport, tune_sequence
+from ...tuners.bandits import Choice, SequenceError, SequenceReport, tune_sequence
+from ..failure import Failure
 from .problems import get_problem
 from .tuners import PLAIN, Arms, check_tuner, make_tuner
 
 Progress = Callable[[int, Choice, Solution], None]
 METHODS = ("sor", "ssor", "ssor_cg")
-SETTINGS = "settings.json"
 
 
 @dataclass(frozen=True)
@@ -66,6 +64,10 @@ class Task:
         problem = get_problem(self.problem)
         return problem.build(self.nx or problem.nx, self.steps, self.seed)
 
+    def settings(self) -> dict[str, Any]:
+        """All of it, as JSON values, with the size that a 0 stands for."""
+        return asdict(self) | {"nx": self.nx or get_problem(self.problem).nx}
+
     def check(self, tuner: str) -> None:
         """ValueError where a tuner's name is unknown or does not fit."""
         check_tuner(tuner)
@@ -87,42 +89,20 @@ def run_tuner(task: Task, tuner: str, folder: Path, progress: Progress) -> Seque
 
     Raises:
         ValueError: the checkpoint is of another run.
-        SequenceError: a system could not be made or solved.
+        Failure: a system could not be made or solved.
     """
     family = task.family
-    return tune_sequence(
-        family,
-        make_tuner(tuner, family, task.arms, task.seed),
-        method=tuner if tuner in PLAIN else task.method,
-        rtol=task.rtol,
-        maxiter=task.maxiter,
-        warm_start=family.x0 is not None,
-        checkpoint=folder / f"{tuner.replace(':', '-')}.checkpoint",
-        checkpoint_every=1.0,
-        progress=progress,
-    )
-
-
-def keep_settings(task: Task, folder: Path) -> None:
-    """Write what a folder holds, or check that it holds the same.
-
-    Raises:
-        ValueError: it holds runs of other settings.
-    """
-    path, ours = folder / SETTINGS, _settings(task)
-    if path.exists():
-        try:
-            held: dict[str, Any] = json.loads(path.read_text("utf-8"))
-        except ValueError as error:
-            raise ValueError(f"out={str(folder)!r}: {SETTINGS} is damaged") from error
-        for name, value in ours.items():
-            if held.get(name) != value:
-                raise ValueError(
-                    f"out={str(folder)!r}: it holds runs with {name}={held.get(name)!r}, "
-                    f"not {value!r}; expected another folder"
-                )
-    write_text(path, json.dumps(ours, indent=1) + "\n")
-
-
-def _settings(task: Task) -> dict[str, Any]:
-    return asdict(task) | {"nx": task.nx or get_problem(task.problem).nx}
+    try:
+        return tune_sequence(
+            family,
+            make_tuner(tuner, family, task.arms, task.seed),
+            method=tuner if tuner in PLAIN else task.method,
+            rtol=task.rtol,
+            maxiter=task.maxiter,
+            warm_start=family.x0 is not None,
+            checkpoint=folder / f"{tuner.replace(':', '-')}.checkpoint",
+            checkpoint_every=1.0,
+            progress=progress,
+        )
+    except SequenceError as error:
+        raise Failure(str(error)) from error

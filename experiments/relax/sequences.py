@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -12,15 +9,14 @@ from typing import Any
 
 import numpy as np
 from rich.console import RenderableType
-from rich.table import Table
-from rich.text import Text
 
 from ...schedules._atomic import write_text
 from ...tuners.bandits import SequenceReport, plot_omegas, plot_solved
 from ..compare.outcome import finite_or_none
+from ..records import csv_text, json_text
+from ..tables import table, titled
 from .run import Task
 
-FORMAT = 1
 COLUMNS = ("contexts", "omegas", "iterations", "converged", "seconds")
 """Of a row a system."""
 
@@ -46,10 +42,7 @@ class Sequences:
         """The report as JSON: settings and rows, no times."""
         timed = ("solve_seconds", "tuning_seconds")
         rows = [{k: v for k, v in row.items() if k not in timed} for row in self.rows()]
-        return json.dumps(self._head() | {"tuners": rows}, indent=1, allow_nan=False) + "\n"
-
-    def _head(self) -> dict[str, Any]:
-        return {"format": FORMAT, "task": asdict(self.task)}
+        return json_text({"task": asdict(self.task), "tuners": rows})
 
 
 def _row(name: str, report: SequenceReport, first: int) -> dict[str, Any]:
@@ -71,33 +64,28 @@ def _row(name: str, report: SequenceReport, first: int) -> dict[str, Any]:
 def write(found: Sequences, folder: Path) -> None:
     """``results.csv`` (a row a system), ``table.csv`` (a row a tuner) and ``report.json``."""
     rows = found.rows()
-    write_text(folder / "table.csv", _csv(list(rows[0]), [list(row.values()) for row in rows]))
+    write_text(folder / "table.csv", csv_text(rows))
     lines = [line for name, report in found.reports.items() for line in _lines(name, report)]
-    write_text(folder / "results.csv", _csv(["tuner", "system", *COLUMNS], lines))
+    write_text(folder / "results.csv", csv_text(lines))
     write_text(folder / "report.json", found.to_json())
 
 
-def _lines(name: str, report: SequenceReport) -> Iterator[list[Any]]:
+def _lines(name: str, report: SequenceReport) -> Iterator[dict[str, Any]]:
     columns = [report.columns()[column].tolist() for column in COLUMNS]
     for number, values in enumerate(zip(*columns, strict=True), 1):
-        yield [name, number, *values]
+        yield {"tuner": name, "system": number, **dict(zip(COLUMNS, values, strict=True))}
 
 
 def render(found: Sequences) -> Iterator[RenderableType]:
     """The table, and what its columns mean."""
     task, rows = found.task, found.rows()
-    yield Text(
+    title = (
         f"{task.problem}, {rows[0]['systems']} systems, {task.method}, rtol {task.rtol:g}, "
         f"seed {task.seed}: iterations (lower is better)"
     )
-    table = Table("tuner")
-    for name in ("total", "a system", "last quarter", f"/ {rows[0]['tuner']}", "median omega"):
-        table.add_column(name, justify="right")
-    for name in ("failed", "solving s", "tuning s"):
-        table.add_column(name, justify="right")
-    for row in rows:
-        table.add_row(*_texts(row))
-    yield table
+    columns = ["tuner", "total", "a system", "last quarter", f"/ {rows[0]['tuner']}"]
+    columns += ["median omega", "failed", "solving s", "tuning s"]
+    yield from titled(title, table(columns, map(_texts, rows)))
 
 
 def _texts(row: Mapping[str, Any]) -> tuple[str, ...]:
@@ -116,15 +104,7 @@ def _texts(row: Mapping[str, Any]) -> tuple[str, ...]:
 
 def draw(found: Sequences, folder: Path) -> None:
     """``omegas.png`` and ``solved.png``."""
-    from .figures import save
+    from ..figures import save
 
-    save(lambda ax: plot_omegas(found.reports, ax), (10, 5), folder / "omegas.png")
-    save(lambda ax: plot_solved(found.reports, ax), (10, 5), folder / "solved.png")
-
-
-def _csv(head: list[str], rows: list[list[Any]]) -> str:
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(head)
-    writer.writerows(rows)
-    return text.getvalue()
+    save([lambda ax: plot_omegas(found.reports, ax)], (10, 5), folder / "omegas.png")
+    save([lambda ax: plot_solved(found.reports, ax)], (10, 5), folder / "solved.png")

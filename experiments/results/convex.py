@@ -19,7 +19,6 @@ from functools import partial
 from pathlib import Path
 
 import torch
-from rich.console import Console
 from ritard.experiments.convex import (
     SETS,
     Protocol,
@@ -27,10 +26,11 @@ from ritard.experiments.convex import (
     draw_gaps,
     render,
     run_set,
-    save,
     write_table,
 )
 from ritard.experiments.convex.summary import smallest_difference
+from ritard.experiments.figures import save
+from ritard.experiments.tables import show
 
 HERE = Path(__file__).resolve().parent
 
@@ -75,9 +75,7 @@ def run(names: tuple[str, ...], folder: Path) -> None:
     results = store.results
     write_table(results, folder / "table.csv")
     save([partial(draw_gaps, results)], (10, 2 + 0.36 * len(results)), folder / "gaps.png")
-    console = Console(width=160)
-    for part in render(results):
-        console.print(part, highlight=False)
+    show(render(results))
 
 
 if __name__ == "__main__":

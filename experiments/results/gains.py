@@ -9,7 +9,6 @@ final training gap f - f* on the convex sets and the test metric on the other ta
 from functools import partial
 from pathlib import Path
 
-from rich.console import Console
 from ritard.experiments.cli.refine import DOUBTFUL, WORTH
 from ritard.experiments.convex import (
     Protocol,
@@ -19,9 +18,10 @@ from ritard.experiments.convex import (
     of_result,
     of_task,
     render_gains,
-    save,
     write_gains,
 )
+from ritard.experiments.figures import save
+from ritard.experiments.tables import show
 
 HERE = Path(__file__).resolve().parent
 
@@ -41,9 +41,7 @@ def main() -> None:
     write_gains(gains, folder / "table.csv")
     panels = [partial(draw, gains) for draw in (draw_gains, draw_near)]
     save(panels, (13, 6), folder / "gains.png")
-    console = Console(width=120)
-    for part in render_gains(gains, (WORTH, DOUBTFUL)):
-        console.print(part, highlight=False)
+    show(render_gains(gains, (WORTH, DOUBTFUL)))
 
 
 if __name__ == "__main__":

@@ -15,19 +15,19 @@ Tables are kept in ``ritard-runs/relax-heat``, and a killed run goes on; what is
 import argparse
 import json
 import time
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from rich.console import Console
-from rich.table import Table
-from ritard.experiments.relax.figures import save
+from ritard.experiments.figures import picture
 from ritard.experiments.relax.heat import LOG_CONTEXT, plain_total, play_all, totals
 from ritard.experiments.relax.peers import time_peers
 from ritard.experiments.relax.sample import sample_costs
 from ritard.experiments.relax.tabulate import Solver, tabulate
 from ritard.experiments.relax.tuners import Arms
+from ritard.experiments.tables import show, table
 from ritard.solvers.linear.gallery import Heat, VariableHeat
 from ritard.tuners.bandits import plot_solved
 
@@ -66,7 +66,7 @@ def main() -> None:
         name = f"{'variable' if given.variable else 'heat'}-{nx}"
         found = study(kind(nx, STEPS), name, given)
         (given.out / f"{name}.json").write_text(json.dumps(found, indent=1) + "\n")
-        show(found)
+        show(tables(found))
 
 
 def study(family: Any, name: str, given: argparse.Namespace) -> dict[str, Any]:
@@ -85,7 +85,7 @@ def study(family: Any, name: str, given: argparse.Namespace) -> dict[str, Any]:
     played = play_all(arms, family, SEEDS)
     found["tuners"] = [asdict(entry) for entry in totals(played)]
     first = {label: runs[0] for label, runs in played.items()}
-    picture(name, arms, first, given.out)
+    draw(name, arms, first, given.out)
     if not given.no_times:
         best = np.array(Arms().omegas)[arms.counts.argmin(1)]
         chosen = {"omega=1": np.ones(STEPS), "best fixed": np.full(STEPS, arms.best_fixed[0])}
@@ -98,22 +98,20 @@ def study(family: Any, name: str, given: argparse.Namespace) -> dict[str, Any]:
 
 def costs(family: Any, every: int, path: Path, name: str) -> Any:
     """The table of all steps, kept in a file, or of some steps of a period, held in between."""
-    start, table = time.perf_counter(), None
+    start, held = time.perf_counter(), None
     omegas = FINE if family.nx < 100 else Arms().omegas
     if every > 1:
         return sample_costs(family, Solver(), omegas, every, PERIOD)
-    for table in tabulate(family, Solver(), omegas, path, name):
+    for held in tabulate(family, Solver(), omegas, path, name):
         spent = time.perf_counter() - start
-        print(f"{name}: {len(table.counts)}/{len(family)} systems, {spent:.0f} s", flush=True)
-    assert table is not None
-    return table
+        print(f"{name}: {len(held.counts)}/{len(family)} systems, {spent:.0f} s", flush=True)
+    assert held is not None
+    return held
 
 
-def picture(name: str, arms: Any, first: Any, out: Path) -> None:
+def draw(name: str, arms: Any, first: Any, out: Path) -> None:
     """Omegas of one seed over a period, and steps solved against iterations."""
-
-    def draw(axes: Any) -> None:
-        left, right = axes
+    with picture(out / f"{name}.png", (14, 5), columns=2) as (left, right):
         t = np.arange(STEPS) / PERIOD
         least = np.array(Arms().omegas)[arms.counts.argmin(1)]
         left.plot(t, least, color="black", linewidth=1, label="best of the arms")
@@ -127,33 +125,30 @@ def picture(name: str, arms: Any, first: Any, out: Path) -> None:
         plot_solved(lines | {"best of the arms": arms.counts.min(1)}, right)
         right.legend(frameon=False, loc="lower right", fontsize=10)
 
-    save(draw, (14, 5), out / f"{name}.png", columns=2)
 
-
-def show(found: dict[str, Any]) -> None:
-    """Print the table of a grid."""
+def tables(found: dict[str, Any]) -> Iterator[Any]:
+    """The table of a grid, and that of times."""
     least, fixed = found["least"], found["best_fixed"][1]
     sampled = "" if found["every"] == 1 else f", every {found['every']}th step of a period"
-    table = Table(f"{found['name']}, n={found['n']}{sampled}")
-    for column in ("iterations", "SD", "/ best arm a step", "/ best fixed", "reference"):
-        table.add_column(column, justify="right")
+    columns = (f"{found['name']}, n={found['n']}{sampled}", "iterations", "SD")
+    columns += ("/ best arm a step", "/ best fixed", "reference")
     rows = [(label, total, None) for label, total in found["fixed"].items()]
     rows += [(f"best fixed ({found['best_fixed'][0]:g})", fixed, None)]
     rows += [("best arm each step", least, None)]
     if found["least_fine"] < least:
         rows += [("best of 39 omegas each step", found["least_fine"], None)]
     rows += [(entry["name"], entry["mean"], entry["spread"]) for entry in found["tuners"]]
+    lines = list[tuple[str, ...]]()
     for label, total, spread in rows:
         known = REFERENCE.get(label, "") if found["name"] == "heat-25" else ""
         texts = (f"{total:.0f}", "" if spread is None else f"{spread:.0f}")
-        table.add_row(label, *texts, f"{total / least:.3f}", f"{total / fixed:.3f}", f"{known}")
-    console = Console(width=120)
-    console.print(table)
+        ratios = f"{total / least:.3f}", f"{total / fixed:.3f}"
+        lines.append((label, *texts, *ratios, f"{known}"))
+    yield table(columns, lines)
     if "seconds" in found:
-        times = Table("processor seconds of all steps", "")
-        for entry in sorted(found["seconds"], key=lambda entry: entry["seconds"]):
-            times.add_row(entry["name"], f"{entry['seconds']:.1f}")
-        console.print(times)
+        slowest = sorted(found["seconds"], key=lambda entry: entry["seconds"])
+        times = ((entry["name"], f"{entry['seconds']:.1f}") for entry in slowest)
+        yield table(("processor seconds of all steps", ""), times)
 
 
 if __name__ == "__main__":

@@ -14,15 +14,15 @@ Tables are kept in ``ritard-runs/relax-matrices``, and a killed run goes on; wha
 import argparse
 import json
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from rich.console import Console
-from rich.table import Table
 from ritard.experiments.relax.problems import get_problem
 from ritard.experiments.relax.tabulate import Solver, tabulate
 from ritard.experiments.relax.tuners import Arms, make_tuner
+from ritard.experiments.tables import show, table, titled
 from scipy.sparse.linalg import splu
 
 HERE = Path(__file__).resolve().parent
@@ -49,40 +49,40 @@ def main() -> None:
             parser.error(f"ROW={row!r}: expected one of {', '.join(ROWS)}")
         found = json.dumps(study(row, given.cache), indent=1)
         (given.out / f"{row.replace(':', '-')}.json").write_text(found + "\n")
-    show([json.loads(path.read_text()) for path in sorted(given.out.glob("*.json"))])
+    show(tables([json.loads(path.read_text()) for path in sorted(given.out.glob("*.json"))]))
 
 
 def study(row: str, cache: Path) -> dict[str, Any]:
     """Everything about one sequence."""
     problem, method = get_problem(row), ROWS[row]
     family = problem.build(problem.nx, STEPS[row], 0)
-    table = costs(family, Solver(method, maxiter=MAXITER), Arms().omegas, row, cache)
+    held = costs(family, Solver(method, maxiter=MAXITER), Arms().omegas, row, cache)
     found: dict[str, Any] = {"row": row, "method": method, "n": len(family[0].b)}
     found["steps"] = len(family)
-    found |= {"omega_1": int(table.counts[:, 0].sum()), "best_fixed": table.best_fixed}
-    found |= {"least": table.least, "capped": int((table.counts >= MAXITER).sum())}
+    found |= {"omega_1": int(held.counts[:, 0].sum()), "best_fixed": held.best_fixed}
+    found |= {"least": held.least, "capped": int((held.counts >= MAXITER).sum())}
     if problem.symmetric:
         plain = costs(family, Solver("cg", maxiter=MAXITER), [1.0], f"{row} cg", cache)
         found["cg"] = plain.least
-    found["tuners"] = {name: play(name, table, family) for name in TUNERS}
-    return found | {"milliseconds": times(family, method, table.best_fixed[0], problem.symmetric)}
+    found["tuners"] = {name: play(name, held, family) for name in TUNERS}
+    return found | {"milliseconds": times(family, method, held.best_fixed[0], problem.symmetric)}
 
 
 def costs(family: Any, solver: Any, omegas: Any, name: str, cache: Path) -> Any:
     """The table of a sequence."""
     path = cache / f"{name.replace(':', '-').replace(' ', '-')}.npz"
-    start, table = time.time(), None
-    for table in tabulate(family, solver, omegas, path, name):
+    start, held = time.time(), None
+    for held in tabulate(family, solver, omegas, path, name):
         spent = time.time() - start
-        print(f"{name}: {len(table.counts)}/{len(family)} systems, {spent:.0f} s", flush=True)
-    assert table is not None
-    return table
+        print(f"{name}: {len(held.counts)}/{len(family)} systems, {spent:.0f} s", flush=True)
+    assert held is not None
+    return held
 
 
-def play(name: str, table: Any, family: Any) -> list[int]:
+def play(name: str, held: Any, family: Any) -> list[int]:
     """Totals of a tuner, one for each seed."""
     tuners = (make_tuner(name, family, Arms(), seed) for seed in range(SEEDS))
-    return [int(table.play(tuner).costs.sum()) for tuner in tuners]
+    return [int(held.play(tuner).costs.sum()) for tuner in tuners]
 
 
 def times(family: Any, method: Any, omega: float, symmetric: bool) -> dict[str, float]:
@@ -114,11 +114,10 @@ def timed(solve: Any, system: Any) -> float:
     return time.thread_time() - start
 
 
-def show(rows: list[dict[str, Any]]) -> None:
-    """Print iterations a system, tuners relative to the best arm of each system, and times."""
-    table = Table("iterations a system", title=f"tuners: over the best arm each, {SEEDS} seeds")
-    for column in ("", "n", "CG", "omega=1", "best fixed", "best arm each", "fixed /", *TUNERS):
-        table.add_column(column, justify="right")
+def tables(rows: list[dict[str, Any]]) -> Iterator[Any]:
+    """Iterations a system, tuners relative to the best arm of each system, and times."""
+    columns = ("iterations a system", "", "n", "CG", "omega=1", "best fixed", "best arm each")
+    lines = list[list[str]]()
     for row in rows:
         (omega, total), T = row["best_fixed"], row["steps"]
         texts = [row["row"], row["method"], f"{row['n']}"]
@@ -128,12 +127,12 @@ def show(rows: list[dict[str, Any]]) -> None:
         for name in TUNERS:
             ratios = np.array(row["tuners"][name]) / row["least"]
             texts.append(f"{ratios.mean():.3f}±{ratios.std(ddof=1):.3f}")
-        table.add_row(*texts)
-    console = Console(width=200)
-    console.print(table)
+        lines.append(texts)
+    made = table((*columns, "fixed /", *TUNERS), lines)
+    yield from titled(f"tuners: over the best arm each, {SEEDS} seeds", made)
     for row in rows:
         spent = ", ".join(f"{name} {ms:.2f} ms" for name, ms in row["milliseconds"].items())
-        console.print(f"{row['row']}: {spent}", highlight=False)
+        yield f"{row['row']}: {spent}"
 
 
 if __name__ == "__main__":

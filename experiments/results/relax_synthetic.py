@@ -11,15 +11,14 @@ normaliser starts anywhere and stops after 20 steps, the draw normalises, the es
 
 import argparse
 import time
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numba import njit
-from rich.console import Console
+from ritard.experiments.figures import picture
 from ritard.experiments.relax.comparators import COMPARATORS
-from ritard.experiments.relax.figures import draw_bars, save
+from ritard.experiments.relax.figures import draw_bars
 from ritard.experiments.relax.report import render_synthetic, write_synthetic
 from ritard.experiments.relax.study import (
     VARIANCES,
@@ -30,6 +29,7 @@ from ritard.experiments.relax.study import (
 )
 from ritard.experiments.relax.summary import summarise
 from ritard.experiments.relax.synthetic import ARMS, Trial
+from ritard.experiments.tables import show
 from ritard.tuners.bandits import Choice, plot_solved
 
 HERE = Path(__file__).resolve().parent
@@ -104,11 +104,11 @@ def main() -> None:
     rows = {variance: summarise(found) for variance, found in trials.items()}
     seconds = read_seconds(protocol, given.cache)
     write_synthetic(protocol, trials, rows, QUOTED, seconds, given.out)
-    save(partial(draw_rows, rows), (14, 8), given.out / "means.png", columns=2)
-    save(partial(draw_trials, given.steps), (14, 5.5), given.out / "solved.png", 2)
-    console = Console(width=150)
-    for part in render_synthetic(protocol, rows, QUOTED, seconds):
-        console.print(part, highlight=False)
+    with picture(given.out / "means.png", (14, 8), columns=2) as axes:
+        draw_rows(rows, axes)
+    with picture(given.out / "solved.png", (14, 5.5), columns=2) as axes:
+        draw_trials(given.steps, axes)
+    show(render_synthetic(protocol, rows, QUOTED, seconds))
 
 
 def draw_rows(rows: Any, axes: Any) -> None:

@@ -11,8 +11,8 @@ from ...tuners.solver_search._ledger import Ledger
 from ...tuners.solver_search.ending import Ending
 from ...tuners.solver_search.search_on import USUAL
 from ...tuners.solver_search.usual import check_refinement
+from ..trials.stop import Interrupted
 from .course import Course
-from .ground import Interrupted
 from .jobs import Evaluation, Finish, Found, Phase, Rival, Score, solver_of
 
 

@@ -21,17 +21,13 @@ from torch import Tensor
 from ...schedules._atomic import atomic_path
 from ...solvers.diffusion import Model
 from ...tuners.solver_search import Cost, Evaluator, Judges, Noises
-from ..trials.stop import Stop
+from ..trials.stop import Interrupted, Stop
 from .jobs import Solved, Solving
 from .subject import Subject, get_subject
 from .task import PROTOCOL, Task
 
 BLOCK = 256
 """Noises that are solved at once, and sampled at once."""
-
-
-class Interrupted(Exception):
-    """The user asked for an end in the middle of a job."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from matplotlib import rc_context
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from torch import Tensor
 
-from ...schedules._atomic import atomic_path
-from ..figures import _STYLE
+from ..figures import picture, save
 from .figures import draw_errors, draw_schedule, schedule_handles
 from .ground import Ground
 from .jobs import Found
@@ -25,21 +23,11 @@ SAMPLES = 10
 
 def draw_all(ground: Ground, found: Mapping[int, Found], folder: Path) -> None:
     """``errors.png``, ``schedule-nfe5.png`` and so on, and of image models ``samples.png``."""
-    _save(folder / "errors.png", (9, 5), draw_errors, found)
+    save([partial(draw_errors, found)], (9, 5), folder / "errors.png")
     for nfe, one in found.items():
-        _save(folder / f"schedule-nfe{nfe}.png", (11, 4.6), _schedule, one)
+        save([partial(_schedule, one)], (11, 4.6), folder / f"schedule-nfe{nfe}.png")
     if ground.subject.image is not None:
         _samples(ground, found, folder / "samples.png")
-
-
-def _save(path: Path, size: tuple[float, float], draw: Callable[..., object], data: Any) -> None:
-    with rc_context(_STYLE):
-        figure = Figure(figsize=size, layout="constrained")
-        ax: Axes = figure.subplots()
-        draw(data, ax)
-        ax.spines[["top", "right"]].set_visible(False)
-        with atomic_path(path) as temporary:
-            figure.savefig(temporary)
 
 
 def _schedule(found: Found, ax: Axes) -> None:
@@ -63,16 +51,14 @@ def _samples(ground: Ground, found: Mapping[int, Found], path: Path) -> None:
             ("found", one.result.sampler),
         ):
             rows.append((f"NFE {nfe}\n{name}", judge.samples(sampler)))
-    with rc_context(_STYLE):
-        layout = ConstrainedLayoutEngine(w_pad=0.01, h_pad=0.01, wspace=0, hspace=0)
-        figure = Figure(figsize=(SAMPLES + 1.2, len(rows)), layout=layout)
-        axes = figure.subplots(len(rows), len(judge.eps), squeeze=False)
-        for line, (name, samples) in zip(axes, rows, strict=True):
+    layout = ConstrainedLayoutEngine(w_pad=0.01, h_pad=0.01, wspace=0, hspace=0)
+    size, width = (SAMPLES + 1.2, len(rows)), len(judge.eps)
+    with picture(path, size, len(rows), width, layout=layout) as axes:
+        for i, (name, samples) in enumerate(rows):
+            line = axes[i * width : (i + 1) * width]
             for ax, sample in zip(line, samples, strict=True):
                 draw_image(sample.reshape(ground.subject.image or ()).cpu().numpy(), ax)
             line[0].set_ylabel(name, rotation=0, ha="right", va="center", fontsize=12)
-        with atomic_path(path) as temporary:
-            figure.savefig(temporary)
 
 
 def draw_image(pixels: np.ndarray, ax: Axes) -> None:

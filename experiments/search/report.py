@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from rich.table import Table
+from rich.console import RenderableType
+from rich.text import Text
 
 from ...schedules._atomic import write_text
 from ...solvers.diffusion import _json
+from ..records import csv_text, json_text
+from ..tables import table, titled
 from .jobs import Found
 from .task import Task
 
@@ -23,22 +24,15 @@ COLUMNS: tuple[str, ...] = ("nfe", "sampler", "searched", "train", "validation",
 
 def to_json(task: Task, found: Findings) -> str:
     """All of it as strict JSON; a score that is infinite is the word "inf"."""
-    data = {
-        "format": 1,
-        "task": task.to_dict(),
-        "found": {str(nfe): one.to_dict() for nfe, one in found.items()},
-    }
-    return json.dumps(data, indent=1, allow_nan=False) + "\n"
+    by_nfe = {str(nfe): one.to_dict() for nfe, one in found.items()}
+    return json_text({"task": task.to_dict(), "found": by_nfe})
 
 
 def write(task: Task, found: Findings, folder: Path) -> None:
     """Write ``report.json`` and ``table.csv``, each whole or not at all."""
     write_text(folder / "report.json", to_json(task, found))
-    text = io.StringIO()
-    writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(row for one in found.values() for row in rows(one))
-    write_text(folder / "table.csv", text.getvalue())
+    lines = [row for one in found.values() for row in rows(one)]
+    write_text(folder / "table.csv", csv_text(lines, COLUMNS))
 
 
 def rows(found: Found) -> Iterator[dict[str, Any]]:
@@ -83,32 +77,30 @@ def schedule_path(path: Path, nfe: int, count: int) -> Path:
     return path if count == 1 else path.with_stem(f"{path.stem}-nfe{nfe}")
 
 
-def table(task: Task, found: Findings) -> Table:
-    """For people: a row an NFE."""
+def render(task: Task, found: Findings) -> Iterator[RenderableType]:
+    """For people: a row an NFE, and what the scores are."""
     search, choose, report = task.noises
-    shown = Table(
-        title=(
-            f"{task.model}: {task.evaluations} evaluations an NFE, {task.method}, seed {task.seed}"
-        ),
-        caption=(
-            f"Scores on {report} test noises, which chose nothing; found on {search}, chosen on "
-            f"{choose}. Geometric mean of the samples' errors."
-        ),
+    columns = ("NFE", "best fixed solver", "its score", "found", "ratio", "by", "cost")
+    shown = table(columns, (_texts(one) for one in found.values()), ("best fixed solver", "by"))
+    title = f"{task.model}: {task.evaluations} evaluations an NFE, {task.method}, seed {task.seed}"
+    yield from titled(title, shown)
+    yield Text(
+        f"Scores on {report} test noises, which chose nothing; found on {search}, chosen on "
+        f"{choose}. Geometric mean of the samples' errors."
     )
-    for name in ("NFE", "best fixed solver", "its score", "found", "ratio", "by", "cost"):
-        shown.add_column(name, justify="left" if name in ("best fixed solver", "by") else "right")
-    for nfe, one in found.items():
-        result, cost = one.result, one.result.cost
-        shown.add_row(
-            str(nfe),
-            result.fixed_name,
-            f"{result.fixed_scores.test:.4g}",
-            f"{result.scores.test:.4g}",
-            f"{result.ratio:.2f}",
-            result.origin,
-            f"{cost.evaluations} evaluations, {cost.seconds:.0f} s",
-        )
-    return shown
+
+
+def _texts(found: Found) -> tuple[str, ...]:
+    result, cost = found.result, found.result.cost
+    return (
+        str(result.nfe),
+        result.fixed_name,
+        f"{result.fixed_scores.test:.4g}",
+        f"{result.scores.test:.4g}",
+        f"{result.ratio:.2f}",
+        result.origin,
+        f"{cost.evaluations} evaluations, {cost.seconds:.0f} s",
+    )
 
 
 def load(path: Path) -> Findings:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...tuners.solver_search.evaluator import Evaluator
 from ...tuners.solver_search.search_on import check_network
+from ..failure import Failure
 from ..trials.ledger import Ledger, Result
 from ..trials.pool import Workers, last_of, watch
 from ..trials.stop import Stop
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 
-class SearchFailed(RuntimeError):
+class SearchFailed(Failure):
     """A part of the search crashed again and again, or no fixed sampler works."""
 
 
@@ -99,12 +99,11 @@ def _work_here(course: Course, ledger: Ledger, workers: Workers, stop: Stop) -> 
         yield from work(partial(course.look, ledger), ledger, execute, stop)
 
 
-def _child(task: Task, url: str, folder: Path, since: int, workers: Workers) -> None:
+def _child(stop: Stop, task: Task, url: str, folder: Path, since: int, workers: Workers) -> None:
     """A worker process."""
-    stop = Stop()
-    with suppress(KeyboardInterrupt), stop.on_signals():
-        course = Course(Ground(task, folder, workers.accelerator, stop))
-        ledger = Ledger(open_study(url, STUDY), since)
+    course = Course(Ground(task, folder, workers.accelerator, stop))
+    ledger = Ledger(open_study(url, STUDY), since)
+    with reachable(url):
         for _ in _work_here(course, ledger, workers, stop):
             pass
 

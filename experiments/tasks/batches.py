@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -33,8 +33,9 @@ class Batches:
         prepare: Makes network inputs of stored ones, a batch at a time.
         augment: Random change of stored inputs, from the same generator; needs a seed.
 
-    The generator moves on with every pass, so two Batches of one seed agree pass by pass. For
-    one process: under several ranks each would see all batches.
+    The generator moves on with every pass, so two Batches of one seed agree pass by pass. Where
+    a pass stands is saved with a Trainer's checkpoint. For one process: under several ranks each
+    would see all batches.
 
     Raises:
         ValueError: a batch size below 1, or above the number of examples where a seed is given.
@@ -55,6 +56,8 @@ class Batches:
         self.examples = examples
         self.batch_size = batch_size
         self._generator = None if seed is None else torch.Generator().manual_seed(seed)
+        self._begun: Tensor | None = None
+        self._given = self._skip = 0
         self._prepare = prepare
         self._augment = augment
 
@@ -70,12 +73,31 @@ class Batches:
             for inputs, targets in parts:
                 yield self._ready(inputs), targets
             return
+        skip, self._skip = self._skip, 0
+        self._begun = self._generator.get_state()
         order = torch.randperm(len(self.examples.targets), generator=self._generator)
-        for rows in order.split(self.batch_size)[: len(self)]:
+        for given, rows in enumerate(order.split(self.batch_size)[: len(self)], 1):
             inputs, targets = self.examples.inputs[rows], self.examples.targets[rows]
             if self._augment is not None:
                 inputs = self._augment(inputs, self._generator)
-            yield self._ready(inputs), targets
+            self._given = given
+            if given > skip:
+                yield self._ready(inputs), targets
+
+    def state_dict(self) -> dict[str, Any]:
+        """Where the pass stands: the generator at its start, and the batches given since."""
+        return {"begun": self._begun, "given": self._given}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Let the next pass be the rest of the saved one; a whole one where that had ended."""
+        if self._generator is None or state_dict["begun"] is None:
+            return
+        self._generator.set_state(state_dict["begun"])
+        self._skip = state_dict["given"]
+        if self._skip >= len(self):
+            for _ in self:
+                pass  # the generator comes to where the pass left it
+            self._skip = 0
 
     def _ready(self, inputs: Tensor) -> Tensor:
         return inputs if self._prepare is None else self._prepare(inputs)

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import multiprocessing
+import pickle
+import signal
+import traceback
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from multiprocessing import resource_tracker
 from multiprocessing.process import BaseProcess
 from typing import Any, TypeVar
 
+from ..failure import Failure
 from .stop import Stop
 from .worker import POLL_SECONDS, Status
 
 StatusT = TypeVar("StatusT", bound=Status)
 
 
-class WorkersDied(RuntimeError):
+class WorkersDied(Failure):
     """Every worker process ended before the work was done."""
 
 
@@ -69,15 +74,20 @@ def watch(
     Args:
         look: Reads the state of the work.
         child: What a worker process runs, importable by it.
-        arguments: What it is given.
+        arguments: What it is given after its own :class:`~.stop.Stop`.
         jobs: Number of processes.
         stop: The user's wish to end.
+
+    Raises:
+        Exception: what ended a worker, where the work is not done and all have ended.
     """
     context = multiprocessing.get_context("spawn")
-    processes = [context.Process(target=child, args=arguments) for _ in range(jobs)]
+    told = context.SimpleQueue()
+    processes = [context.Process(target=_tell, args=(told, child, arguments)) for _ in range(jobs)]
     try:
-        for process in processes:
-            process.start()
+        with _signals_wait():
+            for process in processes:
+                process.start()
         while any(process.is_alive() for process in processes):
             yield look()
             stop.wait(POLL_SECONDS)
@@ -85,7 +95,10 @@ def watch(
                 break
     finally:
         _end(processes)
-    yield look()
+    last = look()
+    yield last
+    if not (last.complete or stop() or told.empty()):
+        raise told.get()
 
 
 def last_of(
@@ -94,7 +107,8 @@ def last_of(
     """Show every status, and return the last: that of work done.
 
     Raises:
-        KeyboardInterrupt: it was stopped before; everything finished is kept.
+        KeyboardInterrupt: it was stopped before, by SIGTERM if Terminated; everything finished is
+            kept.
         WorkersDied: all worker processes ended before.
     """
     status = None
@@ -103,8 +117,37 @@ def last_of(
     if status is not None and status.complete:
         return status
     if stop():
-        raise KeyboardInterrupt
+        raise stop.interruption
     raise WorkersDied(f"all {jobs} workers died; run the same command again to go on")
+
+
+@contextmanager
+def _signals_wait() -> Generator[None]:
+    """Hold back Ctrl-C while workers start: they begin so, and have no handlers yet."""
+    resource_tracker.ensure_running()  # which would let signals through again
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT, signal.SIGTERM))
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _tell(told: Any, child: Callable[..., None], arguments: tuple[Any, ...]) -> None:
+    """A worker process, which leaves it to the command to say what went wrong."""
+    stop = Stop()
+    try:
+        with suppress(KeyboardInterrupt), stop.on_signals():
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, (signal.SIGINT, signal.SIGTERM))
+            if not stop():
+                child(stop, *arguments)
+    except Exception as error:
+        trace = traceback.format_exc()
+        try:
+            pickle.loads(pickle.dumps(error))
+        except Exception:  # it cannot leave this process
+            error = RuntimeError(f"{type(error).__name__}: {error}")
+        error.add_note(f"in a worker process:\n{trace}")
+        told.put(error)
 
 
 def _end(processes: Sequence[BaseProcess]) -> None:

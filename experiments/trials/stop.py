@@ -10,16 +10,35 @@ from contextlib import contextmanager
 from typing import Any
 
 
+class Interrupted(Exception):
+    """The user asked for an end in the middle of a job."""
+
+
+class Terminated(KeyboardInterrupt):
+    """The process was asked to end by SIGTERM, as by SIGINT with KeyboardInterrupt."""
+
+
+def interruption(number: int) -> KeyboardInterrupt:
+    """What stands for a signal that asks for the end."""
+    return Terminated() if number == signal.SIGTERM else KeyboardInterrupt()
+
+
 class Stop:
     """Whether this process should end: asked by a signal, or orphaned by its parent's death."""
 
     def __init__(self) -> None:
         self._asked = threading.Event()
+        self._signal = int(signal.SIGINT)
 
     def __call__(self) -> bool:
         """True from the first request on."""
         parent = multiprocessing.parent_process()
         return self._asked.is_set() or (parent is not None and not parent.is_alive())
+
+    @property
+    def interruption(self) -> KeyboardInterrupt:
+        """What stands for the request where it ends the work."""
+        return interruption(self._signal)
 
     def wait(self, seconds: float) -> None:
         """Sleep, but not past a request."""
@@ -41,7 +60,8 @@ class Stop:
             for number, handler in before.items():
                 signal.signal(number, handler)
 
-    def _handle(self, *_: Any) -> None:
+    def _handle(self, number: int, _: Any) -> None:
         if self._asked.is_set():
-            raise KeyboardInterrupt
+            raise interruption(number)
+        self._signal = number
         self._asked.set()

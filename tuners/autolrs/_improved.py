@@ -64,6 +64,11 @@ class Improved(Mode):
         """Whether a stage is under way, or a rise watched: the run goes on, and is recorded."""
         return self._recording is not None or self._watch is not None
 
+    @property
+    def staging(self) -> bool:
+        """Whether a stage is under way."""
+        return self._recording is not None
+
     def begin(self) -> None:
         """Before an update: begin to record where a stage is due, and write the rates."""
         t = self.bench.ledger.productive

@@ -167,6 +167,11 @@ class AutoLRSCallback(Callback):
         return 1.0 if self._mode is None else self._mode.scale
 
     @property
+    def between_stages(self) -> bool:
+        """Whether no stage is recorded now: a run that resumes from here is the same run."""
+        return self._mode is None or not self._mode.staging
+
+    @property
     def reports(self) -> Sequence[Report]:
         """What each stage found."""
         return () if self._mode is None else tuple(self._mode.reports)

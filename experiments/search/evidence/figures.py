@@ -8,17 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from matplotlib import rc_context
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
-from ....schedules._atomic import atomic_path
 from ....schedules.plot import PALETTE
-from ...figures import plain_log
+from ...figures import MARKERS, picture, plain_log
 from .summary import FIXED, FIXED_RMSE, Row
-
-MARKERS = "osD^vPX*<"
-_STYLE: Any = {"font.size": 12, "axes.grid": True, "grid.alpha": 0.3, "savefig.dpi": 120}
 
 
 def save_ratios(rows: Mapping[str, Sequence[Row]], labels: Mapping[str, str], path: Path) -> None:
@@ -29,27 +23,23 @@ def save_ratios(rows: Mapping[str, Sequence[Row]], labels: Mapping[str, str], pa
         labels: Of the methods, in the order in which they are drawn.
         path: Of the file.
     """
-    with rc_context(_STYLE):
-        lines = math.ceil(len(rows) / 2)
-        figure = Figure(figsize=(13, 1.2 + 4.4 * lines), layout="constrained")
-        grid = figure.subplots(lines, min(len(rows), 2), sharey=True, squeeze=False)
-        axes = list(grid.flat)[: len(rows)]
-        for ax in list(grid.flat)[len(rows) :]:
+    lines, columns = math.ceil(len(rows) / 2), min(len(rows), 2)
+    with picture(path, (13, 1.2 + 4.4 * lines), lines, columns, sharey=True) as grid:
+        axes = grid[: len(rows)]
+        for ax in grid[len(rows) :]:
             ax.set_visible(False)
         for ax, (name, found) in zip(axes, rows.items(), strict=True):
             draw_ratios(found, labels, ax)
             ax.set_title(name)
-            ax.spines[["top", "right"]].set_visible(False)
-        for ax in grid[:, 0]:
+        for ax in grid[::columns]:
             ax.set_ylabel("held-out error / best fixed solver's")
             plain_log(ax.yaxis)
         drawn = [ax.get_legend_handles_labels() for ax in axes]
         marks = {name: mark for pair in drawn for mark, name in zip(*pair, strict=True)}
         shown = [name for name in labels.values() if name in marks]
         handles = [marks[name] for name in shown]
-        figure.legend(handles, shown, loc="outside lower center", ncols=5, frameon=False)
-        with atomic_path(path) as temporary:
-            figure.savefig(temporary)
+        place: Any = {"loc": "outside lower center", "ncols": 5, "frameon": False}
+        axes[0].figure.legend(handles, shown, **place)
 
 
 def draw_ratios(rows: Sequence[Row], labels: Mapping[str, str], ax: Axes) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
@@ -11,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ....schedules._atomic import write_text
+from ...records import csv_text
 from .bootstrap import Ratio
 from .judged import Distances
 from .protocol import Protocol
@@ -92,11 +91,7 @@ def write_report(
     """``table.csv``, and ``report.json`` with every sampler that was found and its figures."""
     folder.mkdir(parents=True, exist_ok=True)
     lines = [_line(row) for row in rows]
-    text = io.StringIO()
-    writer = csv.DictWriter(text, list(lines[0]), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(lines)
-    write_text(folder / "table.csv", text.getvalue())
+    write_text(folder / "table.csv", csv_text(lines))
     report = {"protocol": asdict(protocol), "floor": floor, **extra}
     report["cells"] = [_cell(outcome) for outcome in outcomes]
     write_text(folder / "report.json", json.dumps(report, indent=None) + "\n")

@@ -1,0 +1,42 @@
+"""Results as text for files: rows as CSV, and everything as strict JSON."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+
+def csv_text(rows: Iterable[Mapping[str, Any]], columns: Sequence[str] | None = None) -> str:
+    r"""Rows under a line of heads; what a row does not have is left empty.
+
+    Args:
+        rows: One mapping each.
+        columns: The heads; keys beside them are left out. By default all keys, as they come.
+
+    Example:
+        >>> csv_text([{"a": 1}, {"a": 2, "b": 3}])
+        'a,b\n1,\n2,3\n'
+    """
+    listed = list(rows)
+    heads = columns or list(dict.fromkeys(key for row in listed for key in row))
+    text = io.StringIO()
+    writer = csv.DictWriter(text, heads, extrasaction="ignore", lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(listed)
+    return text.getvalue()
+
+
+def json_text(data: Mapping[str, Any], format: int = 1) -> str:
+    """One JSON object with the version of its form first; ValueError where a number is not finite.
+
+    Example:
+        >>> print(json_text({"test": 1.5}), end="")
+        {
+         "format": 1,
+         "test": 1.5
+        }
+    """
+    return json.dumps({"format": format, **data}, indent=1, allow_nan=False) + "\n"

@@ -1,0 +1,39 @@
+"""What a folder of results holds: written once, and checked by whoever goes on in it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ..schedules._atomic import write_text
+
+SETTINGS = "settings.json"
+
+
+def keep_settings(settings: Mapping[str, Any], folder: Path) -> None:
+    """Make a folder and write what it is to hold, or check that it holds the same.
+
+    Args:
+        settings: All that the results depend on, as JSON values.
+        folder: Of the results.
+
+    Raises:
+        ValueError: it holds results of other settings.
+    """
+    path = folder / SETTINGS
+    if not path.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        write_text(path, json.dumps(settings, indent=1) + "\n")
+        return
+    try:
+        held: dict[str, Any] = json.loads(path.read_text("utf-8"))
+    except ValueError as error:
+        raise ValueError(f"out={str(folder)!r}: {SETTINGS} is damaged") from error
+    for name, value in json.loads(json.dumps(settings)).items():
+        if held.get(name) != value:
+            raise ValueError(
+                f"out={str(folder)!r}: it holds runs with {name}={held.get(name)!r}, "
+                f"not {value!r}; expected another folder"
+            )
