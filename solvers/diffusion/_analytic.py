@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import reprlib
 from abc import ABC, abstractmethod
 
 import torch
@@ -41,6 +42,13 @@ def _alpha_sigma(noise: NoiseSchedule, t: Tensor) -> tuple[Tensor, Tensor]:
     )
     alpha, sigma = found.unbind(1)
     return (alpha[0], sigma[0]) if len(nodes) == 1 else (alpha, sigma)
+
+
+def check_tensors(**given: object) -> None:
+    """TypeError naming what is no tensor."""
+    for name, value in given.items():
+        if not isinstance(value, Tensor):
+            raise TypeError(f"{name}={reprlib.repr(value)}: expected a tensor")
 
 
 def column(sigma: Tensor, dims: int) -> Tensor:

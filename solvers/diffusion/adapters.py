@@ -9,7 +9,7 @@ from torch import Tensor
 
 from .continuous import EDM, Flow
 from .discrete import Discrete
-from .model import Model, Prediction
+from .model import Model, Prediction, check_network
 from .noise import NoiseSchedule
 from .saved import same_noise
 
@@ -36,6 +36,7 @@ def from_denoised(denoiser: Callable[..., Tensor], noise: EDM | None = None, **e
         noise: Its range of sigma; EDM's where it is not given.
         extra: Passed on with every call.
     """
+    check_network(denoiser)
     return Model(lambda x, t: denoiser(x, t, **extra), noise or EDM(), "data")
 
 
@@ -51,6 +52,7 @@ def from_diffusers(network: Callable[..., Any], scheduler: Any, **extra: Any) ->
     Raises:
         ValueError: a scheduler of neither kind.
     """
+    check_network(network)
     noise, scale = noise_of(scheduler)
     kind = "flow_prediction" if isinstance(noise, Flow) else "epsilon"
     prediction = prediction_of(scheduler.config.get("prediction_type", kind))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from .model import PREDICTIONS, Model, Prediction
+from .model import PREDICTIONS, Model, Prediction, as_model
 from .noise import Node
 
 FITS = 0.7
@@ -30,7 +30,7 @@ def check_prediction(model: Model, data: Tensor, seed: int = 0) -> dict[str, flo
     Raises:
         ValueError: another type than the model's fits, and at most half as badly.
     """
-    noise = model.noise
+    noise = as_model(model).noise
     low, high = (float(noise.lambda_at(t)) for t in (noise.t_max, noise.t_min))
     generator = torch.Generator(data.device).manual_seed(seed)
     errors = dict.fromkeys(PREDICTIONS, 0.0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import reprlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -42,7 +43,11 @@ class Discrete(VariancePreserving):
 
     def __post_init__(self) -> None:
         """Check the table."""
-        table = tuple(float(a) for a in self.alphas_cumprod)
+        try:
+            table = tuple(float(a) for a in self.alphas_cumprod)
+        except (TypeError, ValueError):
+            shown = reprlib.repr(self.alphas_cumprod)
+            raise TypeError(f"alphas_cumprod={shown}: expected numbers") from None
         if len(table) < 2:
             raise ValueError(f"alphas_cumprod: expected at least 2 numbers, got {len(table)}")
         number("alphas_cumprod[0]", table[0], high=1, open_high=True)
@@ -147,6 +152,8 @@ class Discrete(VariancePreserving):
 
 
 def _betas(shape: str, start: float, end: float, steps: int) -> np.ndarray:
+    for name, beta in (("beta_start", start), ("beta_end", end)):
+        number(name, beta, low=0, high=1, open_low=True, open_high=True)
     if shape == "linear":
         return np.linspace(start, end, steps)
     if shape == "scaled_linear":

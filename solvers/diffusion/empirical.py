@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from ...schedules._checks import number, whole
-from ._analytic import AnalyticDenoiser, column
+from ._analytic import AnalyticDenoiser, check_tensors, column
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,6 +35,7 @@ class EmpiricalDenoiser(AnalyticDenoiser):
 
     def __post_init__(self) -> None:
         """Check the settings."""
+        check_tensors(data=self.data)
         number("bandwidth", self.bandwidth, low=0, open_low=True)
         whole("block", self.block, low=1)
         if self.data.ndim < 2 or not len(self.data):
@@ -59,6 +60,7 @@ class EmpiricalDenoiser(AnalyticDenoiser):
 
     def draw(self, count: int, seed: int = 0) -> Tensor:
         """Samples of the blurred data, shape (count, ...)."""
+        whole("count", count, low=1)
         generator = torch.Generator(self.data.device).manual_seed(seed)
         rows = torch.randint(len(self.data), (count,), generator=generator)
         eps = torch.randn(count, *self.data.shape[1:], generator=generator, dtype=self.data.dtype)

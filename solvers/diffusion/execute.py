@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from copy import copy
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from ._scalar import Scalar, as_float
 from .afs import first_output
-from .model import Model, Prediction, conversion, convert
+from .model import PREDICTIONS, Model, Prediction, as_model, check_named, conversion, convert
 from .step import Kind
 from .table import CoefficientTable, Row
 
@@ -81,6 +82,7 @@ class Execution:
     """
 
     def __init__(self, table: CoefficientTable, x: Tensor) -> None:
+        _check_table(table)
         self.table = table
         self.x = x if x.dtype in (torch.float32, torch.float64) else x.float()
         self.node: int | None = 0
@@ -96,6 +98,11 @@ class Execution:
         place = self.node
         if place is None:
             raise RuntimeError("the run is over: there is nothing left to advance")
+        check_named("prediction", prediction, PREDICTIONS)
+        if output.shape != self.x.shape:
+            raise ValueError(
+                f"output: shape {tuple(output.shape)}, expected that of x, {tuple(self.x.shape)}"
+            )
         if output.untyped_storage().data_ptr() == self.x.untyped_storage().data_ptr():
             self._foreign.add(place)  # a network that returns its input
         for kind in self.table.kinds[place]:
@@ -146,12 +153,8 @@ class Execution:
 
 def _check(model: Model, x: Tensor, table: CoefficientTable) -> None:
     """All that can be refused before the first evaluation."""
-    if not isinstance(model, Model):  # pyright: ignore[reportUnnecessaryIsInstance]
-        raise TypeError(
-            f"model={type(model).__name__}: expected a Model(network, noise, prediction)"
-        )
-    if not isinstance(table, CoefficientTable):  # pyright: ignore[reportUnnecessaryIsInstance]
-        raise TypeError(f"table={type(table).__name__}: expected lower(schedule)")
+    as_model(model)
+    _check_table(table)
     if not isinstance(x, Tensor) or not x.is_floating_point():  # pyright: ignore[reportUnnecessaryIsInstance]
         raise TypeError("x: expected a floating tensor of shape (batch, ...)")
     if x.ndim == 0 or not bool(torch.isfinite(x.detach()).all()):
@@ -168,6 +171,11 @@ def _check(model: Model, x: Tensor, table: CoefficientTable) -> None:
     for place, kinds in enumerate(table.kinds):
         for kind in kinds if place or table.first == "network" else ():
             conversion(model.prediction, kind, table.nodes[place])
+
+
+def _check_table(table: Any) -> None:
+    if not isinstance(table, CoefficientTable):
+        raise TypeError(f"table={type(table).__name__}: expected lower(schedule)")
 
 
 def _report(run: Execution, callback: Callback) -> int:

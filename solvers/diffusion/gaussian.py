@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ._analytic import AnalyticDenoiser, column
+from ...schedules._checks import whole
+from ._analytic import AnalyticDenoiser, check_tensors, column
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,6 +34,7 @@ class GaussianMixture(AnalyticDenoiser):
 
     def __post_init__(self) -> None:
         """Check shapes and signs."""
+        check_tensors(means=self.means, variances=self.variances)
         K = len(self.means)
         if self.means.ndim != 2 or self.variances.shape not in ((K,), self.means.shape):
             raise ValueError(
@@ -54,6 +56,7 @@ class GaussianMixture(AnalyticDenoiser):
 
     def draw(self, count: int, seed: int = 0) -> Tensor:
         """Samples of the data, shape (count, d)."""
+        whole("count", count, low=1)
         generator = torch.Generator(self.means.device).manual_seed(seed)
         assert self.weights is not None
         k = torch.multinomial(self.weights, count, replacement=True, generator=generator)

@@ -9,7 +9,7 @@ from itertools import pairwise
 import numpy as np
 
 from ...schedules._checks import number, whole
-from .noise import NoiseSchedule
+from .noise import NoiseSchedule, as_noise, checked_times
 
 
 def uniform_t(
@@ -96,7 +96,10 @@ def with_stages(
     The singlestep solvers of the papers: ``(1 / 2,)`` for DPM-Solver-2S, ``(1 / 3, 2 / 3)`` for
     3S; the number of evaluations grows accordingly.
     """
-    found = [times[0]]
+    times = checked_times(noise, times)
+    for r in fractions:
+        number("fractions", r, low=0, high=1, open_low=True, open_high=True)
+    found = list(times[:1])
     for s, t in pairwise(times):
         lam, h = _lambda(noise, s), _lambda(noise, t) - _lambda(noise, s)
         found += [float(noise.time_at(lam + r * h)) for r in fractions]
@@ -140,12 +143,16 @@ def _ends(
     noise: NoiseSchedule, steps: int, start: float | None, end: float | None
 ) -> tuple[float, float]:
     whole("steps", steps, low=1)
+    as_noise(noise)
     first = noise.t_max if start is None else float(number("start", start))
     last = noise.t_min if end is None else float(number("end", end))
     if not last < first:
         raise ValueError(f"start={first:g}, end={last:g}: expected times that fall")
-    for t in (first, last):
-        noise.node(t)  # refuses what is out of range
+    for name, t in (("start", first), ("end", last)):
+        try:
+            noise.node(t)
+        except ValueError as error:
+            raise ValueError(f"{name}: {error}") from None
     return first, last
 
 

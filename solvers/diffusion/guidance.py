@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from ...schedules._checks import number
+from .model import check_network
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,8 @@ class ClassifierFree:
     scale: float
 
     def __post_init__(self) -> None:
-        """Check the scale."""
+        """Check the settings."""
+        check_network(self.network)
         number("scale", self.scale, low=0)
 
     def __call__(self, x: Tensor, t: Tensor) -> Tensor:

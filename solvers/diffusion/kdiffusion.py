@@ -79,7 +79,9 @@ def _of_sigmas(sigmas: Sequence[float] | Tensor, solver: Solver) -> CoefficientT
 
 
 def _of_schedule(schedule: Sampler | None) -> CoefficientTable:
-    assert schedule is not None
+    if not isinstance(schedule, SolverSchedule | CoefficientTable):
+        name = type(schedule).__name__
+        raise TypeError(f"schedule={name}: expected a SolverSchedule or a CoefficientTable")
     kappas = [float(node.sigma) / float(node.alpha) for node in schedule.nodes]
     moved = schedule.on(_range(kappas))
     return lower(moved) if isinstance(moved, SolverSchedule) else moved

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from ...schedules._checks import number, whole
-from ._analytic import AnalyticDenoiser, column
+from ._analytic import AnalyticDenoiser, check_tensors, column
 from .gaussian import check_positive, normalised, responsibilities
 
 
@@ -35,6 +35,10 @@ class LowRankMixture(AnalyticDenoiser):
 
     def __post_init__(self) -> None:
         """Check shapes and signs."""
+        given = {name: getattr(self, name) for name in ("means", "directions", "spreads")}
+        check_tensors(**given, variances=self.variances)
+        if self.means.ndim != 2:
+            raise ValueError(f"means: shape {tuple(self.means.shape)}, expected (K, d)")
         K, d = self.means.shape
         r = self.directions.shape[-1]
         shapes = (self.directions.shape, self.spreads.shape, self.variances.shape)
@@ -61,6 +65,7 @@ class LowRankMixture(AnalyticDenoiser):
             rank: r < d.
             seed: Of the choice of the first centres.
         """
+        check_tensors(data=data)
         x = data.flatten(1)
         whole("components", components, low=1)
         whole("rank", rank, low=1)
@@ -94,6 +99,7 @@ class LowRankMixture(AnalyticDenoiser):
 
     def draw(self, count: int, seed: int = 0) -> Tensor:
         """Samples of the data, shape (count, d)."""
+        whole("count", count, low=1)
         generator = torch.Generator(self.means.device).manual_seed(seed)
         assert self.weights is not None
         k = torch.multinomial(self.weights, count, replacement=True, generator=generator)

@@ -28,10 +28,13 @@ def lower(
             the table differentiable with respect to its time grid.
 
     Raises:
+        TypeError: no solver schedule.
         ValueError: a schedule made for another noise schedule, or times of the wrong number.
 
     Source: arXiv:2312.07243; update: exponential Taylor expansion as in arXiv:2211.01095.
     """
+    if not isinstance(schedule, SolverSchedule):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise TypeError(f"schedule={_short(schedule)}: expected a SolverSchedule")
     if noise is not None and noise != schedule.noise:
         raise ValueError(
             f"schedule: made for noise schedule {_short(schedule.noise)}, not for {_short(noise)}; "

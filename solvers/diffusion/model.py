@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from ._scalar import Scalar, as_float
-from .noise import Node, NoiseSchedule
+from .noise import Node, NoiseSchedule, as_noise
 from .step import Kind
 
 Network = Callable[[Tensor, Tensor], Tensor]
@@ -47,14 +47,9 @@ class Model:
 
     def __post_init__(self) -> None:
         """Check the settings."""
-        if not callable(self.network):
-            raise TypeError(f"network={self.network!r}: expected a callable (x, t) -> output")
-        if not isinstance(self.noise, NoiseSchedule):  # pyright: ignore[reportUnnecessaryIsInstance]
-            raise TypeError(f"noise={self.noise!r}: expected a NoiseSchedule such as VPLinear()")
-        if self.prediction not in PREDICTIONS:
-            raise ValueError(
-                f"prediction={self.prediction!r}: expected one of {', '.join(PREDICTIONS)}"
-            )
+        check_network(self.network)
+        as_noise(self.noise)
+        check_named("prediction", self.prediction, PREDICTIONS)
 
     def __call__(self, x: Tensor, t: Scalar) -> Tensor:
         """The output at one time for the whole batch; ValueError for another shape than x's."""
@@ -65,6 +60,26 @@ class Model:
                 "expected the same"
             )
         return output
+
+
+def as_model(model: Any) -> Model:
+    """A model as it is; TypeError for anything else."""
+    if not isinstance(model, Model):
+        name = type(model).__name__
+        raise TypeError(f"model={name}: expected a Model(network, noise, prediction)")
+    return model
+
+
+def check_network(network: Any) -> None:
+    """TypeError where it cannot be called."""
+    if not callable(network):
+        raise TypeError(f"network={network!r}: expected a callable (x, t) -> output")
+
+
+def check_named(name: str, value: Any, known: Sequence[str]) -> None:
+    """ValueError where it is none of the known names."""
+    if value not in known:
+        raise ValueError(f"{name}={value!r}: expected one of {', '.join(known)}")
 
 
 def times_like(x: Tensor, t: Scalar) -> Tensor:
@@ -142,6 +157,7 @@ class Counted:
     """
 
     def __init__(self, network: Callable[..., Tensor]) -> None:
+        check_network(network)
         self.network = network
         self.calls = 0
 

@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from dataclasses import asdict
 from typing import Any, ClassVar, NamedTuple
 
+from ...schedules._checks import number
 from ._scalar import Scalar, as_float, exp, sqrt
 
 NOISES: dict[str, type[NoiseSchedule]] = {}
@@ -57,8 +58,11 @@ class NoiseSchedule(ABC):
         """Alpha and sigma at a lambda."""
 
     def node(self, t: Scalar) -> Node:
-        """The place at a time; ValueError where the time is out of range."""
-        place = as_float(t)
+        """The place at a time; TypeError for no number, ValueError for a time out of range."""
+        try:
+            place = as_float(t)
+        except (TypeError, ValueError):
+            raise TypeError(f"t={t!r}: expected a number") from None
         if not (self.clean <= place <= self.t_max):
             raise ValueError(f"t={place:g}: expected a time in [{self.clean:g}, {self.t_max:g}]")
         lam = self.lambda_at(t)
@@ -91,6 +95,27 @@ class NoiseSchedule(ABC):
             return NOISES[name].from_settings(settings)
         except TypeError as error:
             raise ValueError(f"noise {name!r}: {error}") from error
+
+
+def as_noise(noise: Any) -> NoiseSchedule:
+    """A noise schedule as it is; TypeError for anything else."""
+    if not isinstance(noise, NoiseSchedule):
+        raise TypeError(f"noise={noise!r}: expected a NoiseSchedule such as VPLinear()")
+    return noise
+
+
+def checked_times(noise: Any, times: Any) -> tuple[float, ...]:
+    """Times as floats, each in the noise schedule's range; TypeError or ValueError names which."""
+    as_noise(noise)
+    if isinstance(times, str) or not hasattr(times, "__iter__"):
+        raise TypeError(f"times={times!r}: expected a list of falling times")
+    found = tuple(float(number(f"times[{i}]", t)) for i, t in enumerate(times))
+    for i, t in enumerate(found):
+        try:
+            noise.node(t)
+        except ValueError as error:
+            raise ValueError(f"times[{i}]: {error}") from None
+    return found
 
 
 class VariancePreserving(NoiseSchedule):

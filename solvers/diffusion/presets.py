@@ -14,9 +14,9 @@ from dataclasses import replace
 from typing import Literal
 
 from ...schedules._checks import whole
-from .noise import NoiseSchedule
+from .noise import NoiseSchedule, checked_times
 from .schedule import SolverSchedule
-from .step import Kind, Scaling, SolverStep
+from .step import HIGHEST, Kind, Scaling, SolverStep
 
 Variant = Literal["midpoint", "heun"]
 _SECOND: dict[str, Scaling] = {"midpoint": "bh2", "heun": "none"}
@@ -98,7 +98,7 @@ def unipc(
 
     Source: Zhao et al. (2023), arXiv:2302.04867, Algorithms 1 and 2.
     """
-    scaling: Scaling = "none" if variant == "vary_coeff" else variant
+    scaling = _choose("variant", variant, {"bh1": "bh1", "bh2": "bh2", "vary_coeff": "none"})
 
     def step(n: int) -> SolverStep:
         return SolverStep(
@@ -184,8 +184,9 @@ def _multistep(
     noise: NoiseSchedule, times: Sequence[float], step: Callable[[int], SolverStep], order: int
 ) -> SolverSchedule:
     """Orders rising from 1, by as many outputs as are known at a finite lambda."""
-    whole("order", order, low=1)
-    times = tuple(times)
+    if whole("order", order, low=1) > HIGHEST:
+        raise ValueError(f"order={order}: expected 1 to {HIGHEST}")
+    times = checked_times(noise, times)
     pure = bool(times) and math.isinf(noise.node(times[0]).lam)
     orders = [min(max(i - pure, 1), order) for i in range(1, len(times))]
     steps = [step(n) for n in orders]
@@ -198,6 +199,7 @@ def _blocks(
     noise: NoiseSchedule, times: Sequence[float], block: Sequence[SolverStep]
 ) -> SolverSchedule:
     """Blocks one after the other; the last is cut where the grid ends."""
+    times = checked_times(noise, times)
     count = len(times) - 1
     return _finish(noise, times, [block[i % len(block)] for i in range(count)])
 

@@ -9,7 +9,7 @@ from ...schedules._checks import number, whole
 from .execute import sample
 from .grids import uniform_lambda
 from .lower import lower
-from .model import Model
+from .model import Model, as_model
 from .presets import unipc
 
 _FIRST = 64
@@ -40,6 +40,7 @@ def reference(
     Raises:
         RuntimeError: no agreement within ``max_steps``; the message tells what was reached.
     """
+    as_model(model)
     number("tol", tol, low=0, open_low=True)
     whole("max_steps", max_steps, low=2 * _FIRST)
     before, steps, gap = _solve(model, x, start, end, _FIRST), 2 * _FIRST, float("inf")

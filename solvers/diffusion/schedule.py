@@ -12,9 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from ...schedules._atomic import write_text
-from ...schedules._checks import number
 from . import _json
-from .noise import Node, NoiseSchedule
+from .noise import Node, NoiseSchedule, as_noise, checked_times
 from .step import SolverStep
 from .table import FIRSTS, First
 
@@ -36,6 +35,7 @@ class SolverSchedule:
             no part in comparisons.
 
     Raises:
+        TypeError: no noise schedule, times that are no numbers, or steps that are none.
         ValueError: an impossible decision, naming the step, the value and the reason.
 
     Example:
@@ -55,7 +55,7 @@ class SolverSchedule:
 
     def __post_init__(self) -> None:
         """Check what the steps need of each other."""
-        object.__setattr__(self, "times", tuple(float(number("times", t)) for t in self.times))
+        object.__setattr__(self, "times", checked_times(self.noise, self.times))
         object.__setattr__(self, "steps", tuple(self.steps))
         check(self)
 
@@ -77,6 +77,7 @@ class SolverSchedule:
 
         The samples, divided by alpha, are the same. ValueError where a lambda is out of range.
         """
+        as_noise(noise)
         times = [noise.clean if math.isinf(n.lam) else noise.time_at(n.lam) for n in self.nodes]
         if math.isinf(self.nodes[0].lam):
             raise ValueError(
@@ -144,6 +145,9 @@ class SolverSchedule:
 def check(schedule: SolverSchedule) -> None:
     """Refuse impossible decisions: see :class:`SolverSchedule`."""
     steps = schedule.steps
+    for i, step in enumerate(steps):
+        if not isinstance(step, SolverStep):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise TypeError(f"steps[{i}]={step!r}: expected a SolverStep")
     if not steps or len(schedule.times) != len(steps) + 1:
         raise ValueError(
             f"times: expected {len(steps) + 1} for {len(steps)} steps (at least one), "
@@ -162,11 +166,6 @@ def check(schedule: SolverSchedule) -> None:
 
 
 def _check_times(schedule: SolverSchedule) -> None:
-    for i, t in enumerate(schedule.times):
-        try:
-            schedule.noise.node(t)
-        except ValueError as error:
-            raise ValueError(f"times[{i}]: {error}") from None
     for i, (before, after) in enumerate(pairwise(schedule.nodes), 1):
         if not after.lam - before.lam >= MIN_GAP:
             raise ValueError(

@@ -13,7 +13,7 @@ from itertools import pairwise
 import numpy as np
 
 from ...schedules._checks import whole
-from .noise import Node, NoiseSchedule
+from .noise import Node, NoiseSchedule, checked_times
 from .schedule import MIN_GAP
 from .table import CoefficientTable, Row
 
@@ -127,9 +127,10 @@ def _row(target: int, base: int, nodes: Sequence[Node], t: Node, weights: dict[i
 
 def _grid(noise: NoiseSchedule, times: Sequence[float]) -> list[Node]:
     """The nodes of falling times that start where some data is left."""
+    times = checked_times(noise, times)
     if len(times) < 2:
         raise ValueError(f"times: expected at least 2, got {len(times)}")
-    nodes = [noise.node(float(t)) for t in times]
+    nodes = [noise.node(t) for t in times]
     if math.isinf(float(nodes[0].lam)):
         raise ValueError(
             f"times[0]={times[0]:g}: alpha is 0 there; this solver needs some data left"

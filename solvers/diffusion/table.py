@@ -11,7 +11,7 @@ from torch import Tensor
 
 from . import _json
 from ._scalar import Scalar, as_float
-from .noise import Node, NoiseSchedule
+from .noise import Node, NoiseSchedule, as_noise
 from .step import KINDS, Kind
 
 First = Literal["network", "zero", "unit", "mean"]
@@ -124,6 +124,7 @@ class CoefficientTable:
 
         The samples, divided by alpha, are the same. ValueError where a lambda is out of range.
         """
+        as_noise(noise)
         old = self.detach()
         nodes = tuple(_moved(node, self.noise, noise) for node in old.nodes)
         ratios = [

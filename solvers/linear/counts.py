@@ -51,6 +51,8 @@ def count_sor(
         array([[223,  62],
                [ 64,  30]])
     """
+    if not isinstance(stencil, Stencil):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise TypeError(f"stencil={type(stencil).__name__}: expected a Stencil")
     if np.ndim(stencil.center):
         raise ValueError("stencil: expected constant coefficients")
     shifts = np.asarray(shifts, dtype=np.float64)

@@ -125,6 +125,8 @@ def _runner(
     splitting: Splitting, method: str, omega: Any, sweep: str, callback: Callback | None
 ) -> Runner:
     """The solve of one right-hand side, its settings checked."""
+    if callback is not None and not callable(callback):
+        raise TypeError(f"callback={callback!r}: expected a function of x")
     if method not in METHODS:
         raise ValueError(f"method={method!r}: expected one of {', '.join(METHODS)}")
     if sweep not in SWEEPS:

@@ -59,6 +59,8 @@ class Stencil:
 
     def __post_init__(self) -> None:
         """Check, and bring the coefficients to one kind: five numbers or five arrays."""
+        if not isinstance(self.shape, tuple | list) or len(self.shape) != 2:  # pyright: ignore[reportUnnecessaryIsInstance, reportUnnecessaryComparison]
+            raise TypeError(f"shape={self.shape!r}: expected (lines, points in a line)")
         for name, length in zip(("lines", "points in a line"), self.shape, strict=True):
             whole(f"shape, {name}", length, low=1)
         values = [getattr(self, name) for name in NAMES]
@@ -75,7 +77,7 @@ class Stencil:
     @staticmethod
     def laplacian(lines: int, points: int, shift: float = 0.0) -> Stencil:
         """The negative 5-point Laplacian (4 and -1, unscaled) plus ``shift`` times the identity."""
-        return Stencil((lines, points), 4.0 + shift, -1.0, -1.0, -1.0, -1.0)
+        return Stencil((lines, points), 4.0 + number("shift", shift), -1.0, -1.0, -1.0, -1.0)
 
     @property
     def order(self) -> int:

@@ -38,6 +38,8 @@ class Parametric(Family):
     seed: int = 0
 
     def __post_init__(self) -> None:
+        if not callable(self.matrix):
+            raise TypeError(f"matrix={self.matrix!r}: expected a function of the parameter")
         whole("length", self.length, low=1)
         whole("seed", self.seed)
 
