@@ -63,7 +63,7 @@ def run(arguments: Sequence[str]) -> int:
         _say(f"error: {error}")
         return MISTAKE
     except (OSError, MemoryError) as error:
-        _say(f"error: {error or 'out of memory'}")
+        _say(f"error: {str(error) or 'out of memory'}")
         return FAILED
     except Exception:
         traceback.print_exc()
@@ -84,10 +84,26 @@ def _invoke(arguments: Sequence[str]) -> int:
         return DONE
     except typer.Exit as end:  # after --help and --version
         return end.exit_code
-    except typer.TyperException as error:  # a wrong option
+    except typer.BadParameter as error:
+        _say(f"error: {_mistake(error, arguments)}")
+        return MISTAKE
+    except typer.TyperException as error:  # an unknown command or option
         if message := error.format_message():  # empty where no command was given: help was printed
             _say(f"error: {message}")
         return error.exit_code
+
+
+def _mistake(error: Any, arguments: Sequence[str]) -> str:
+    """What typer says of a wrong value, with the value."""
+    options: Sequence[str] = getattr(error.param, "opts", ())
+    words = iter(arguments)
+    for word in words:
+        name, equals, value = word.partition("=")
+        if name in options:
+            given = value if equals else next(words, "")
+            said = error.message.removeprefix("Value error, ")
+            return f"{name.lstrip('-')}={given!r}: {said}"
+    return error.format_message()
 
 
 def _terminate(number: int, _: Any) -> None:

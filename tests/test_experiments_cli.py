@@ -41,7 +41,7 @@ def test_version(capsys):
 
 
 def test_compare_writes_everything_and_prints_the_table(here, capsys):
-    assert run(SMALL) == 0
+    assert run([*SMALL, "--plot"]) == 0
     folder = here / "ritard-runs" / "compare-digits"
     names = {path.name for path in folder.iterdir()}
     pictures = {"schedules.png", "losses.png", "budgets.png", "rates.png"}
@@ -59,6 +59,9 @@ def test_a_dry_run_counts_times_and_writes_nothing(here, capsys):
     assert run([*SMALL, "--dry-run"]) == 0
     out = capsys.readouterr().out
     assert "16 runs" in out and "nothing was run or written" in out
+    assert run([*SMALL, "--dry-run", "--json"]) == 0
+    data = json.loads(capsys.readouterr().out)
+    assert data["runs"] == 16 and data["costs"]["digits sgd"]["update"] > 0
     assert list(here.iterdir()) == []
     assert run(["compare", "--dry-run", "--jobs", "2"]) == 0
     assert "at least 162 runs" in capsys.readouterr().out  # 3 schedules x 6 budgets x 3 x 3
@@ -92,7 +95,7 @@ def test_several_settings_make_several_tables(here, capsys):
         ("--schedules rex+warmup(500)", "warmup"),
         ("--optimizer lion", "lion"),
         ("--seeds 0", "seeds=0"),
-        ("--seeds x", "seeds"),
+        ("--seeds x", "seeds='x'"),
         ("--budgets 0", "budgets=0.0"),
         ("--budgets 5,200", "budgets=200.0"),
         ("--budgets 5,5", "given twice"),
@@ -141,10 +144,16 @@ def test_failed_runs_are_exit_code_1(here, capsys, monkeypatch):
 
 
 def test_plot(here, capsys):
-    assert run(["plot", "linear,rex,uba(phi=5)+warmup(0.05)", "--steps", "50"]) == 0
-    assert (here / "schedules.png").stat().st_size > 5000
-    for bad in (["liner"], ["rex", "--steps", "0"], ["rex", "--out", "a.doc"], []):
-        assert run(["plot", *bad]) == 2
+    found = "linear,rex,uba(phi=5)+warmup(0.05)"
+    assert run(["plot", "--schedules", found, "--steps", "50"]) == 0
+    assert capsys.readouterr().out == "ritard-runs/plot/schedules.png\n"
+    assert (here / "ritard-runs/plot/schedules.png").stat().st_size > 5000
+    assert run(["plot", "--schedules", "rex", "--format", "svg", "--out", "a", "--json"]) == 0
+    data = json.loads(capsys.readouterr().out)
+    assert data["picture"] == "a/schedules.svg" and (here / "a/schedules.svg").stat().st_size > 5000
+    assert data["schedules"] == [{"name": "rex"}]
+    for bad in (["liner"], ["rex", "--steps", "0"], ["rex", "--format", "doc"], []):
+        assert run(["plot", *(["--schedules"] if bad else []), *bad]) == 2
         assert capsys.readouterr().err.startswith("error: ")
 
 

@@ -13,9 +13,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from ritard.experiments import data
-from ritard.experiments.cli.data import data_app
+from ritard.experiments.__main__ import run
 from ritard.experiments.data import idx, registry, store
-from typer.testing import CliRunner
 
 GIVEN = os.environ.get("RITARD_DATA")
 needs_data = pytest.mark.skipif(not GIVEN, reason="RITARD_DATA is not set")
@@ -261,31 +260,41 @@ def test_iris_against_scikit_learn(given):
     assert (np.abs(x - theirs.data).max(1) > 1e-6).sum() <= 2
 
 
-def run(*arguments):
-    return CliRunner().invoke(data_app, list(arguments))
+@pytest.fixture
+def ritard(capsys):
+    """``ritard data`` with some arguments: its exit code, stdout and stderr."""
+
+    def call(*arguments):
+        code = run(["data", *arguments])
+        return code, *capsys.readouterr()
+
+    return call
 
 
-def test_command_lists_states(toy):
-    assert "downloadable" in run("list").output
+def test_command_lists_states(toy, ritard):
+    assert "downloadable" in ritard("list")[1]
     data.find("toy")
-    assert "here" in run("list").output
+    assert "here" in ritard("list")[1]
     (data.find("toy") / "a.txt").write_bytes(b"?")
-    assert "damaged" in run("list").output
+    assert "damaged" in ritard("list")[1]
+    code, out, err = ritard("where", "toy")
+    assert code == 1 and out == "" and err.startswith("error: ")
 
 
-def test_command_fetches_and_locates(toy, cache):
-    missing = run("where", "toy")
-    assert missing.exit_code == 1 and "ritard data fetch toy" in missing.output
-    assert run("fetch", "toy").output == f"toy: {cache / 'box'}\n"
-    assert run("where", "toy").output == f"{cache / 'box'}\n"
+def test_command_fetches_and_locates(toy, cache, ritard):
+    code, _, said = ritard("where", "toy")
+    assert code == 1 and "ritard data fetch toy" in said
+    assert ritard("fetch", "toy")[1] == f"toy: {cache / 'box'}\n"
+    assert ritard("where", "toy")[1] == f"{cache / 'box'}\n"
+    found = json.loads(ritard("where", "toy", "--json")[1])
+    assert found == {"format": 1, "folders": {"toy": str(cache / "box")}}
 
 
-def test_command_fails_with_a_sentence(cache):
+def test_command_fails_with_a_sentence(cache, ritard):
     for arguments in (("fetch", "cifar10"), ("fetch", "nonsense"), ("where", "nonsense")):
-        result = run(*arguments)
-        assert result.exit_code == 1 and arguments[1] in result.output
-        assert "Traceback" not in result.output
-    assert "missing" in run("list").output
+        code, out, err = ritard(*arguments)
+        assert code == 2 and out == "" and arguments[1] in err and err.count("\n") == 1
+    assert "missing" in ritard("list")[1]
 
 
 SPECTRA = {  # n, nonzeros of both triangles, largest eigenvalue as the collection's notes give it

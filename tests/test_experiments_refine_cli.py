@@ -82,13 +82,15 @@ def test_refine_prints_what_the_log_says_and_what_to_do_next(here, capsys, digit
 
 
 def test_refine_saves_the_schedule_draws_it_and_prints_json(here, capsys, digits_norms):
-    files = ["--save", "new/s.json", "--plot", "new/p.png", "--smoothing", "0.2"]
+    files = ["--save", "new/s.json", "--plot", "--out", "new", "--smoothing", "0.2"]
     data = refine_json(capsys, "norms.jsonl", *files)
     expected = refine(digits_norms, 0.2)
     saved = json.loads((here / "new/s.json").read_text())
     assert Schedule.from_dict(saved) == expected
-    assert {path.name for path in (here / "new").iterdir()} == {"s.json", "p.png"}
-    assert (here / "new/p.png").stat().st_size > 20_000
+    names = {path.name for path in (here / "new").iterdir()}
+    assert names == {"s.json", "refined.png", "report.json"}
+    assert (here / "new/refined.png").stat().st_size > 20_000
+    assert json.loads((here / "new/report.json").read_text()) == data
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         form = fit_closed_form(expected)
@@ -147,7 +149,7 @@ def test_zero_norms_and_short_logs_are_drawn(here, capsys):
         GradNorms.of(norms).save("short.jsonl")
         with warnings.catch_warnings():
             warnings.simplefilter("error")
-            assert run(["refine", "short.jsonl", "--plot", "short.svg"]) == 0
+            assert run(["refine", "short.jsonl", "--plot"]) == 0
 
 
 @pytest.mark.parametrize(
@@ -161,7 +163,7 @@ def test_zero_norms_and_short_logs_are_drawn(here, capsys):
         ("norms.jsonl --save s.txt", "save='s.txt': expected a name that ends in .json"),
         ("norms.jsonl --save folder.json", "it is a folder"),
         ("norms.jsonl --save text/s.json", "is a file, not a folder"),
-        ("norms.jsonl --plot p.doc", "plot='p.doc': expected a name that ends in .png"),
+        ("norms.jsonl --plot --out text", "out='text'"),
         ("log.json --save log.json", "it is the log itself"),
         ("log.json --save ./link.json", "it is the log itself"),
         ("s.json", "not a log of gradient norms"),
@@ -251,7 +253,7 @@ def test_compare_takes_a_refined_schedule(here, capsys):
     assert label.startswith("refined(norms.jsonl#") and len(label) < 50
     found = Schedule.from_dict(data["schedules"][1])
     assert isinstance(found.base, Tabulated) and len(found.base.table) == STEPS
-    assert run(["plot", "rex,refined(norms.jsonl)"]) == 0
+    assert run(["plot", "--schedules", "rex,refined(norms.jsonl)"]) == 0
 
 
 # ---- ritard score ----------------------------------------------------------------------------
@@ -298,13 +300,13 @@ def test_score_uses_recorded_norms(here, capsys, digits_norms):
 def test_score_prints_a_table_and_draws(here, capsys):
     GradNorms.of([3, 2, 1], "l1").save("l1.jsonl")
     arguments = "--schedules wsd,linear,refined(l1.jsonl) --steps 400 --norms l1.jsonl".split()
-    assert run(["score", *arguments, "--steps-from", "200", "--plot", "new/q.png"]) == 0
+    assert run(["score", *arguments, "--steps-from", "200", "--plot", "--out", "new"]) == 0
     out, err = capsys.readouterr()
     lines = [line for line in out.splitlines() if line.startswith("│")]
     assert len(lines) == 3 and "1.000" in lines[0]
     assert "tuned for wsd over 200 updates" in out and "recorded l1 norms" in out
-    assert "an indication" in out and err == ""
-    assert (here / "new/q.png").stat().st_size > 20_000
+    assert "an indication" in out and err == "the results are in new\n"
+    assert (here / "new/scores.png").stat().st_size > 20_000
 
 
 @pytest.mark.parametrize(
@@ -318,7 +320,7 @@ def test_score_prints_a_table_and_draws(here, capsys):
         ("--schedules constant(0) --steps 10", "zero throughout"),
         ("--schedules linear+warmup(50) --steps 10", "warmup length=50 does not fit"),
         ("--schedules linear --steps 10 --norms no.jsonl", "no.jsonl"),
-        ("--schedules linear --steps 10 --plot p.doc", "p.doc"),
+        ("--schedules linear --steps 10 --plot --out norms.jsonl", "out='norms.jsonl'"),
     ],
 )
 def test_a_mistake_in_score_is_one_line_and_writes_nothing(here, capsys, arguments, message):

@@ -10,6 +10,7 @@ import argparse
 import json
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +35,7 @@ SEED = 1000
 
 def compare(schedules: str, options: list[str], out: Path) -> Any:
     """Run ``ritard compare`` and return its report."""
-    words = ["compare", "--schedules", schedules, *options, "--out", str(out)]
+    words = ["compare", "--schedules", schedules, *options, "--plot", "--out", str(out)]
     subprocess.run([sys.executable, "-m", "ritard.experiments", *words], check=True)
     return json.loads((out / "report.json").read_text())
 
@@ -96,7 +97,9 @@ def main() -> None:
         train(given, lr, ScheduleCallback(Linear()), GradNormCallback(unfinished))
         unfinished.replace(norms)
     command = [sys.executable, "-m", "ritard.experiments", "refine", str(norms)]
-    subprocess.run([*command, "--plot", str(out / "refined.png")], check=True)
+    with tempfile.TemporaryDirectory(dir=out) as folder:  # beside it stands compare's report
+        subprocess.run([*command, "--plot", "--out", folder], check=True)
+        (Path(folder) / "refined.png").replace(out / "refined.png")
     known = f"{given.schedules},refined({norms})"
     report = compare(f"{known},{given.also}" if given.also else known, options, out)
     if given.also == "online":

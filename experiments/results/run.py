@@ -52,7 +52,8 @@ def command(row: str) -> list[str]:
     if row in SCRIPTS:
         script, *words = SCRIPTS[row].split()
         return [str(HERE / script), *words]
-    words = ["compare", *COMPARISONS[row].split(), "--jobs", "2", "--out", str(HERE / row)]
+    words = ["compare", *COMPARISONS[row].split(), "--jobs", "2", "--plot", "--out"]
+    words.append(str(HERE / row))
     return ["-m", "ritard.experiments", *words]
 
 

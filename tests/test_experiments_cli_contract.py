@@ -1,0 +1,324 @@
+"""What all commands of ``ritard`` have in common: options, folders, JSON, mistakes, exit codes."""
+
+import json
+import os
+import re
+import shlex
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import typer
+from ritard.experiments.__main__ import run
+from ritard.experiments.cli import app
+from ritard.experiments.trials import pool
+from ritard.experiments.trials.stop import Stop
+from ritard.schedules import GradNorms
+
+COMMON = {
+    "--schedules": "With commas between them",
+    "--seed": "Seed of all that is random.",
+    "--seeds": "How many seeds of all that is random",
+    "--storage": "Where finished work is kept and shared",
+    "--jobs": "Worker processes.",
+    "--threads": "Torch threads of each worker.",
+    "--accelerator": "cpu, gpu, mps or auto.",
+    "--save": "Write the schedule found here (.json).",
+    "--out": "Folder of the results.",
+    "--plot": "Draw pictures too, into the folder of the results.",
+    "--json": "Print one JSON object on stdout instead of text.",
+}
+SMALL = {
+    "compare": "--budgets 1 --lr-grid 0.1 --schedules linear,rex --seeds 2",
+    "autolrs": "--steps 60 --overhead 0.6 --stages 1 --candidates 2 --scored 2",
+    "plot": "--schedules linear",
+    "refine": "norms.jsonl",
+    "relax": "--nx 8 --steps 30 --tuner tsallis",
+    "score": "--schedules linear,rex --steps 100",
+    "search": "--model mixture --nfe 2 --evaluations 8 --noises 8,8,8 --no-refine",
+    "data list": "",
+    "data fetch": "digits",
+    "data where": "digits",
+}
+WRONG = {
+    "--schedules": ["liner", "linear+nosuch"],
+    "--seed": ["-1", "x", "1.5"],
+    "--seeds": ["0", "-2", "many"],
+    "--storage": ["nonsense", "journal:no/such.log", "sqlite:///no/such.db", "journal:folder.json"],
+    "--jobs": ["0", "-1", "two"],
+    "--threads": ["0", "1.5"],
+    "--accelerator": ["abacus"],
+    "--save": ["schedule.txt", "file/s.json", "folder.json"],
+    "--out": ["file", "file/below"],
+}
+
+
+def commands():
+    """Every subcommand by its words, with its options by their names."""
+    found = {}
+
+    def walk(command, words):
+        for name, sub in getattr(command, "commands", {}).items():
+            walk(sub, [*words, name])
+        if not hasattr(command, "commands"):
+            found[" ".join(words)] = {p.opts[0]: p for p in command.params}
+
+    walk(typer.main.get_command(app), [])
+    return found
+
+
+COMMANDS = commands()
+
+
+def call(command, *more):
+    return [*command.split(), *SMALL[command].split(), *more]
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "file").write_text("")
+    (tmp_path / "folder.json").mkdir()
+    GradNorms.of([4.0, 3.0, 2.0, 2.0, 1.0] * 8).save("norms.jsonl")
+    return tmp_path
+
+
+def listing(folder):
+    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*"))
+
+
+# ---- options ---------------------------------------------------------------------------------
+
+
+def test_the_table_holds_every_command():
+    assert set(SMALL) == set(COMMANDS)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_common_options_have_common_words(command):
+    """The same option has the same words everywhere, and nothing but it has them."""
+    for option, words in COMMON.items():
+        if option in COMMANDS[command]:
+            assert COMMANDS[command][option].help.startswith(words)
+        for name, parameter in COMMANDS[command].items():
+            assert name == option or not (parameter.help or "").startswith(words)
+    assert "--json" in COMMANDS[command]
+    assert not {"--seed", "--seeds"} <= set(COMMANDS[command])
+    assert ("--jobs" in COMMANDS[command]) == ("--storage" in COMMANDS[command])
+    assert "--plot" not in COMMANDS[command] or "--out" in COMMANDS[command]
+
+
+def test_common_options_have_common_defaults():
+    for option in set(COMMON) - {"--schedules"}:
+        found = {repr(c[option].default) for c in COMMANDS.values() if option in c}
+        assert len(found) == 1, option
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_shows_them(command, capsys, monkeypatch):
+    monkeypatch.setattr("typer.rich_utils.MAX_WIDTH", 300)
+    assert run([*command.split(), "--help"]) == 0
+    shown = capsys.readouterr().out
+    assert all(COMMON[option] in shown for option in COMMON if option in COMMANDS[command])
+
+
+def test_the_docs_have_the_same_table():
+    page = (Path(__file__).parent.parent / "docs" / "experiments.md").read_text()
+    head, _, *rows = re.search(r"^\| \| `compare`.*?\n\n", page, re.M | re.S)[0].strip().split("\n")
+    names = [cell.strip(" `") for cell in head.strip("|").split("|")[1:]]
+    told = {name: set() for name in names}
+    for row in rows:
+        option, *cells = (cell.strip() for cell in row.strip("|").split("|"))
+        for name, cell in zip(names, cells, strict=True):
+            told[name] |= {option.split("`")[1]} if cell else set()
+    for command, options in COMMANDS.items():
+        assert told[command.split(" ")[0]] == set(COMMON) & set(options), command
+
+
+# ---- mistakes --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("command", "option", "value"),
+    [
+        (command, option, value)
+        for command, options in COMMANDS.items()
+        for option in WRONG
+        if option in options
+        for value in WRONG[option]
+    ],
+)
+def test_a_wrong_value_is_one_line_and_writes_nothing(command, option, value, here, capsys):
+    before = listing(here)
+    assert run(call(command, option, value)) == 2
+    out, err = capsys.readouterr()
+    assert out == "" and err.startswith("error: ") and err.count("\n") == 1
+    assert value in err and (option.lstrip("-") in err or option == "--schedules")
+    assert listing(here) == before
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_what_is_no_option_or_takes_no_value(command, here, capsys):
+    for more in (["--nosuch"], ["--json=yes"], ["one-too-many"] * (command != "data fetch")):
+        if more:
+            before = listing(here)
+            assert run(call(command, *more)) == 2
+            out, err = capsys.readouterr()
+            assert out == "" and err.startswith("error: ") and err.count("\n") == 1
+            assert listing(here) == before
+
+
+# ---- JSON and seeds --------------------------------------------------------------------------
+
+
+def comparable(value):
+    """A report without its wall times and without what was asked."""
+    if isinstance(value, dict):
+        left_out = ("seconds", "spent", "search_seconds", "costs", "seed")
+        return {k: comparable(v) for k, v in value.items() if k not in left_out}
+    return [comparable(v) for v in value] if isinstance(value, list) else value
+
+
+@pytest.mark.parametrize("command", [name for name in COMMANDS if not name.startswith("data")])
+def test_json_is_one_object_in_one_folder_and_seeds_reproduce(command, here, capsys):
+    options, before = COMMANDS[command], listing(here)
+    plot = ["--plot"] * ("--plot" in options)
+    assert run(call(command, "--json", *plot)) == 0
+    data = json.loads(capsys.readouterr().out)
+    assert data["format"] == 1
+    (folder,) = (here / "ritard-runs").iterdir()
+    assert folder.name.partition("-")[0] == command
+    assert {path.split("/")[0] for path in listing(here)} - set(before) == {"ritard-runs"}
+    assert command == "plot" or json.loads((folder / "report.json").read_text()) == data
+    assert list(folder.glob("*.png"))
+    if "--seed" in options:
+        for seed, same in ((0, True), (1, False)):
+            assert run(call(command, "--json", "--out", f"s{seed}", "--seed", str(seed))) == 0
+            found = json.loads(capsys.readouterr().out)
+            assert (comparable(found) == comparable(data)) is same
+
+
+def test_data_as_json(here, capsys, monkeypatch):
+    assert run(["data", "list", "--json"]) == 0
+    sets = json.loads(capsys.readouterr().out)["sets"]
+    assert {"name", "bytes", "state", "licence"} == set(sets[0]) and len(sets) > 10
+    monkeypatch.setenv("RITARD_DATA", "")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(here / "cache"))
+    assert run(["data", "where", "mnist", "--json"]) == 1
+    out, err = capsys.readouterr()
+    assert out == "" and "ritard data fetch mnist" in err
+
+
+# ---- exit codes ------------------------------------------------------------------------------
+
+
+def broken(error):
+    def fail(*args, **settings):
+        raise error
+
+    return fail
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "said"),
+    [
+        (OSError(28, "No space left on device"), 1, "No space left on device"),
+        (OSError(30, "Read-only file system"), 1, "Read-only file system"),
+        (MemoryError(), 1, "out of memory"),
+        (FileNotFoundError(2, "No such file", "norms"), 2, "norms"),
+        (ModuleNotFoundError("No module", name="numba.core"), 2, 'pip install "ritard[solvers]"'),
+        (ModuleNotFoundError("No module", name="optuna"), 2, 'pip install "ritard[experiments]"'),
+        (KeyboardInterrupt(), 130, "the same command goes on"),
+    ],
+)
+def test_what_ends_a_command_is_one_line_and_a_code(error, code, said, here, capsys, monkeypatch):
+    monkeypatch.setattr(GradNorms, "load", broken(error))
+    assert run(["refine", "norms.jsonl"]) == code
+    out, err = capsys.readouterr()
+    assert out == "" and err.count("\n") == 1 and said in err
+
+
+def test_a_mistake_of_ours_shows_its_traceback(here, capsys, monkeypatch):
+    monkeypatch.setattr(GradNorms, "load", broken(ZeroDivisionError("one over zero")))
+    assert run(["refine", "norms.jsonl"]) == 70
+    err = capsys.readouterr().err
+    assert "Traceback" in err and "one over zero" in err and "not yours" in err
+
+
+def test_exit_codes_are_told(capsys):
+    page = (Path(__file__).parent.parent / "docs" / "experiments.md").read_text()
+    assert run(["--help"]) == 0
+    told = " ".join(capsys.readouterr().out.split())
+    for code in ("0", "1", "2", "70", "130", "141", "143"):
+        assert re.search(rf"\b{code} ", told) and f"| {code} |" in page
+
+
+def test_all_diverged_is_exit_code_1(here, capsys):
+    call = "compare --budgets 1 --seeds 1 --schedules linear --lr-grid 1e30 --json".split()
+    assert run(call) == 1
+    out, err = capsys.readouterr()
+    assert json.loads(out)["table"][0]["note"] == "diverged"
+    assert "error: every run diverged" in err
+
+
+def ritard(*arguments, **options):
+    command = [sys.executable, "-m", "ritard.experiments", *arguments]
+    env = os.environ | {"OMP_NUM_THREADS": "1"}
+    return subprocess.Popen(command, env=env, text=True, **options)
+
+
+def test_a_closed_pipe_is_quiet(tmp_path):
+    command = f"{shlex.quote(sys.executable)} -m ritard.experiments data list | true"
+    shell = f"set -o pipefail; {command}; echo ${{PIPESTATUS[0]}}"
+    done = subprocess.run(["bash", "-c", shell], capture_output=True, text=True, cwd=tmp_path)
+    assert done.stderr == "" and done.stdout.strip() in ("141", "0")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_a_full_disk_under_the_output_is_exit_code_1(tmp_path):
+    with Path("/dev/full").open("w") as full:
+        process = ritard("data", "list", cwd=tmp_path, stdout=full, stderr=subprocess.PIPE)
+        _, err = process.communicate()
+    assert process.returncode == 1 and err.startswith("error: ") and err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("command", "number", "code"),
+    [
+        ("relax --nx 30 --steps 100000 --tuner tsallis", signal.SIGTERM, 143),
+        ("autolrs --steps 100000", signal.SIGINT, 130),
+        ("compare --budgets 100 --schedules linear --seeds 2", signal.SIGTERM, 143),
+    ],
+)
+def test_stopped_by_a_signal_it_says_how_to_go_on(command, number, code, tmp_path):
+    process = ritard(*command.split(), "--out", "o", cwd=tmp_path, stderr=subprocess.PIPE)
+    begun = {"relax": "*.checkpoint", "autolrs": "*.checkpoint", "compare": "trials.db"}
+    while not list(tmp_path.glob(f"o/{begun[command.split()[0]]}")):
+        assert process.poll() is None, process.communicate()[1]
+        time.sleep(0.1)
+    time.sleep(1)
+    process.send_signal(number)
+    _, err = process.communicate()
+    assert process.returncode == code and "Traceback" not in err
+    assert err.rstrip().endswith("the same command goes on")
+
+
+# ---- workers ---------------------------------------------------------------------------------
+
+
+class Watched:
+    complete = False
+
+
+def failing(stop, text):
+    raise ValueError(text)
+
+
+def test_what_ends_the_workers_is_raised_in_the_command(capfd):
+    statuses = pool.watch(Watched, failing, ("the storage is gone",), 1, Stop())
+    with pytest.raises(ValueError, match="the storage is gone"):
+        pool.last_of(statuses, lambda status: None, Stop(), 1)
+    assert capfd.readouterr().err == ""
