@@ -1,0 +1,64 @@
+"""``python -m ritard.experiments.chaos``: every long command through everything, and a report."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+from pathlib import Path
+
+from . import report
+from .case import Case
+from .cases import long_cases
+from .launch import Forked, fresh
+from .plan import Plan
+from .report import Row
+
+
+def main() -> int:
+    """Try the commands; 1 where anything was not as it should be."""
+    cases = {case.name: case for case in long_cases()}
+    asked = _arguments(sorted(cases))
+    asked.out.mkdir(parents=True, exist_ok=True)
+    rows: list[Row] = []
+    with tempfile.TemporaryDirectory(prefix="ritard-chaos-", dir=asked.out) as folder:
+        plan = Plan(asked.kills, asked.seed, Path(folder), Forked(), fresh)
+        for name in asked.commands:
+            rows += _tried(plan, cases[name], rows, asked.out)
+    print(report.markdown(rows, asked.seed), end="")
+    return int(any(row.verdict.faults for row in rows))
+
+
+def _tried(plan: Plan, case: Case, before: list[Row], out: Path) -> list[Row]:
+    """Put a case through it, and report after every part."""
+    found: list[Row] = []
+    print(f"{case.name}: undisturbed", file=sys.stderr)
+    for row in plan.rows(case):
+        print(" | ".join(row.cells()), file=sys.stderr, flush=True)
+        found.append(row)
+        report.write([*before, *found], plan.seed, out)
+    return found
+
+
+def _arguments(names: list[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser("python -m ritard.experiments.chaos", description=__doc__)
+    parser.add_argument("--kills", type=int, default=20, metavar="N", help="SIGKILLs a command")
+    parser.add_argument("--seed", type=int, default=0, metavar="N", help="of the moments")
+    parser.add_argument(
+        "--commands", type=lambda text: text.split(","), default=names, metavar="NAMES",
+        help=f"with commas between them: {', '.join(names)}",
+    )  # fmt: skip
+    parser.add_argument(
+        "--out", type=Path, default=Path("ritard-runs/chaos"), metavar="FOLDER",
+        help="where the report goes, and everything runs",
+    )  # fmt: skip
+    asked = parser.parse_args()
+    if unknown := set(asked.commands) - set(names):
+        parser.error(f"--commands: no {sorted(unknown)[0]!r}; expected some of {', '.join(names)}")
+    if asked.kills < 1:
+        parser.error(f"--kills={asked.kills}: expected at least 1")
+    return asked
+
+
+if __name__ == "__main__":
+    sys.exit(main())

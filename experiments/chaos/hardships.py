@@ -1,0 +1,204 @@
+"""Everything but signals: a locked storage, two at once, a full disk, a read-only folder."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import random
+import resource
+import signal
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Generator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from .case import Case
+from .checks import Calm, Verdict, contents, last_line
+from .killer import PATIENCE, end, finish
+from .launch import Launch, Life, Place
+
+HELD = 8.0
+"""Seconds for which a storage is locked: longer than SQLite waits by itself."""
+
+RACES = 3
+"""How often one of two is killed."""
+
+NOBODY = 65534
+"""Who may write nowhere; root may everywhere, whatever a folder says."""
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What is tried, and where.
+
+    Attributes:
+        case: The command.
+        calm: What an undisturbed run gave.
+        place: Its folder.
+        launch: How it is started.
+        rng: Draws the moments.
+    """
+
+    case: Case
+    calm: Calm
+    place: Place
+    launch: Launch
+    rng: random.Random
+
+    def begun(self) -> None:
+        """Leave the command killed in the middle of its work."""
+        life = self.launch(self.case, self.place)
+        if life.wait((self.calm.seconds + self.calm.again) / 2) is None:
+            end(life, signal.SIGKILL)
+
+
+# ---- a storage that another process holds ------------------------------------------------------
+
+
+def locked(at: Setting, verdict: Verdict) -> int:
+    """The storage is locked when the command comes, and once more while it works."""
+    at.begun()
+    url = at.case.storage.format(at.place.out)
+    with _holding(url, HELD):
+        life = at.launch(at.case, at.place)
+        time.sleep(HELD)
+    with _holding(url, HELD / 2):
+        code = life.wait(PATIENCE + 10 * at.calm.seconds)
+    verdict.ended(code, (0,), at.place)
+    finish(at.case, at.place, at.calm, at.launch, verdict)
+    return 1
+
+
+@contextmanager
+def _holding(url: str, seconds: float) -> Generator[None]:
+    """Lock a storage as another of its users would, and let it go after a while."""
+    held, over = threading.Event(), threading.Event()
+    hold = _hold_sqlite if url.startswith("sqlite") else _hold_journal
+    path = Path(url.partition("///")[2] or url.partition(":")[2])
+    thread = threading.Thread(target=hold, args=(path, seconds, held, over))
+    thread.start()
+    held.wait()
+    try:
+        yield
+    finally:
+        thread.join()
+
+
+def _hold_sqlite(path: Path, seconds: float, held: threading.Event, over: threading.Event) -> None:
+    connection = sqlite3.connect(path, timeout=60, isolation_level=None)
+    connection.execute("BEGIN EXCLUSIVE")
+    held.set()
+    over.wait(seconds)
+    connection.rollback()
+    connection.close()
+
+
+def _hold_journal(path: Path, seconds: float, held: threading.Event, over: threading.Event) -> None:
+    with path.open("rb") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        held.set()
+        over.wait(seconds)
+
+
+# ---- two at once -------------------------------------------------------------------------------
+
+
+def race(at: Setting, verdict: Verdict) -> int:
+    """The same command twice at once; one of the two is killed again and again."""
+    calm = at.launch(at.case, at.place)
+    # The second one shares folder and storage, and prints elsewhere.
+    beside = _Beside(at.place.folder)
+    for _ in range(RACES):
+        life = at.launch(at.case, beside)
+        if life.wait(at.rng.uniform(0.0, at.calm.seconds / 2)) is None:
+            end(life, signal.SIGKILL)
+    last = at.launch(at.case, beside)
+    for life, place in ((calm, at.place), (last, beside)):
+        verdict.ended(_wait(life, at.calm), (0,), place)
+    verdict.complete(at.case, at.place, at.calm)
+    return RACES
+
+
+class _Beside(Place):
+    @property
+    def printed(self) -> Path:
+        return self.folder / "printed-beside.txt"
+
+
+def _wait(life: Life, calm: Calm) -> int | None:
+    code = life.wait(PATIENCE + 20 * calm.seconds)
+    return end(life, signal.SIGKILL) if code is None else code
+
+
+# ---- nowhere to write --------------------------------------------------------------------------
+
+
+def full(at: Setting, verdict: Verdict) -> int:
+    """Files may grow to a part of what they need, and then to a larger part."""
+    for part in (0.02, 0.3, 0.6, 0.9):
+        before = dict(at.case.kept(at.place.out))
+        limit = partial(_small_files, int(part * at.calm.largest))
+        _refused(at, limit, verdict)
+        verdict.grown(before, at.case.kept(at.place.out))
+    finish(at.case, at.place, at.calm, at.launch, verdict)
+    return 0
+
+
+def read_only(at: Setting, verdict: Verdict) -> int:
+    """Begun, and then nothing may be written any more: it stays as it is."""
+    at.begun()
+    before = contents(at.place)
+    with _frozen(at.place.work):
+        _refused(at, _nobody, verdict)
+    if contents(at.place) != before:
+        verdict.faults.append("a read-only folder has changed")
+    finish(at.case, at.place, at.calm, at.launch, verdict)
+    return 1
+
+
+def _refused(at: Setting, limit: Callable[[], None], verdict: Verdict) -> None:
+    """A start that cannot succeed: one line of an error, and an exit code that says so."""
+    code = _wait(at.launch(at.case, at.place, limit=limit), at.calm)
+    verdict.ended(code, (1, 2), at.place)
+    said = last_line(at.place.printed.read_text(errors="replace"))
+    if "error: " not in said:
+        verdict.faults.append(f"no clear error: {said}")
+
+
+def _small_files(size: int) -> None:
+    """As on a full disk, writing fails in the middle: with EFBIG where it would be ENOSPC."""
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
+
+
+def _nobody() -> None:
+    """Root would write all the same."""
+    if os.geteuid() == 0:
+        os.setgid(NOBODY)
+        os.setuid(NOBODY)
+
+
+@contextmanager
+def _frozen(folder: Path) -> Generator[None]:
+    """Take away all rights to write below a folder."""
+    paths = [folder, *folder.rglob("*")]
+    modes = [path.stat().st_mode for path in paths]
+    for path in paths:
+        path.chmod(0o555 if path.is_dir() else 0o444)
+    try:
+        yield
+    finally:
+        for path, mode in zip(paths, modes, strict=True):
+            path.chmod(mode)
+
+
+Hardship = Callable[[Setting, Verdict], int]
+"""Judges what becomes of a command; gives back how often it was killed."""
+
+SHARED: Mapping[str, Hardship] = {"locked storage": locked, "two at once": race}
+"""What only commands with a storage go through."""
+
+ALL: Mapping[str, Hardship] = {"full disk": full, "read-only folder": read_only}

@@ -1,0 +1,94 @@
+"""Killing and stopping a command at random moments until it is complete."""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+import signal
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from .case import Case
+from .checks import Calm, Verdict
+from .launch import Launch, Life, Place, Start
+
+PATIENCE = 300.0
+"""Seconds in which a command must end after a signal; far more than any needs."""
+
+
+@dataclass(frozen=True)
+class Killer:
+    """Ends lives of one case.
+
+    Attributes:
+        case: What is killed.
+        calm: What an undisturbed run gave.
+        folder: Where it runs.
+        starts: How a life that ends by a signal is started, by the signal.
+        rng: Draws the moments.
+    """
+
+    case: Case
+    calm: Calm
+    folder: Path
+    starts: Mapping[int, Start]
+    rng: random.Random
+
+    def spree(self, signals: Iterable[int], verdict: Verdict) -> int:
+        """End one life by each signal; a run that completes before is judged, and begun anew.
+
+        Returns:
+            How often the command was complete.
+        """
+        order = list(signals)
+        longest = 2 * (self.calm.seconds - self.calm.again) / len(order)
+        rounds, place = 1, self._place(1)
+        for number in order:
+            if self._life(place, number, longest, verdict) == 0:
+                verdict.complete(self.case, place, self.calm)
+                shutil.rmtree(place.folder)
+                rounds, place = rounds + 1, self._place(rounds + 1)
+        finish(self.case, place, self.calm, self.starts[signal.SIGKILL].launch, verdict)
+        return rounds
+
+    def _place(self, number: int) -> Place:
+        return Place(self.folder / f"round-{number}").make()
+
+    def _life(self, place: Place, number: int, longest: float, verdict: Verdict) -> int | None:
+        """A life and its end; what it has finished must be there afterwards."""
+        before = dict(self.case.kept(place.out))
+        start = self.starts[number]
+        life = start.launch(self.case, place)
+        code = life.wait(start.settled + self.rng.uniform(0.0, start.idle + longest))
+        if code is None:
+            code = end(life, number)
+            verdict.ended(code, (0, *self.case.stopped[number]), place)
+        else:
+            verdict.ended(code, (0,), place)
+        verdict.grown(before, self.case.kept(place.out))
+        return code
+
+
+def end(life: Life, number: int) -> int | None:
+    """Send a signal and wait; who does not heed it is killed after all, and None given back."""
+    os.kill(life.pid, number)
+    code = life.wait(PATIENCE)
+    if code is None:
+        os.kill(life.pid, signal.SIGKILL)
+        life.wait(PATIENCE)
+    return code
+
+
+def finish(case: Case, place: Place, calm: Calm, launch: Launch, verdict: Verdict) -> None:
+    """Let a command become complete, and judge it."""
+    life = launch(case, place)
+    code = life.wait(PATIENCE + 10 * calm.seconds)
+    if code is None:
+        end(life, signal.SIGKILL)
+    verdict.ended(code, (0,), place)
+    if code == 0:
+        verdict.complete(case, place, calm)
+    else:
+        verdict.equal = False
