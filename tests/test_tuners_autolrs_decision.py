@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from ritard.tuners.autolrs.climb import Climb
-from ritard.tuners.autolrs.decision import Trial, decide, trials
+from ritard.tuners.autolrs.decision import Trial, decide, trials, worse
 from ritard.tuners.autolrs.early import diverged, lagging, rising
 from ritard.tuners.autolrs.plan import LEAST_PROBE, Plan, ProbeShape
 from ritard.tuners.autolrs.report import Report
@@ -55,6 +55,36 @@ def test_a_change_must_win_by_its_cost_too() -> None:
 
 def test_a_bad_candidate_does_not_hide_a_gain() -> None:
     assert decide(1.0, tried([0, 1e3, -0.1, 1e6, 0.3], error=0.01)).scale == 0.25
+
+
+def test_a_present_scale_far_behind_is_no_outlier() -> None:
+    """A network that blew up at the present rate (8.4 or 9.5 nats), and what others did then."""
+    seen = [
+        Trial(1.0, 9.512, 0.0, 0.0), Trial(4.0, 62.69, 53.18, 2.9), Trial(0.25, 2.555, -6.957, 0.5),
+        Trial(1 / 16, 2.301, -7.211, 0.50), Trial(1 / 64, 2.306, -7.206, 0.50),
+    ]  # fmt: skip
+    found = decide(1.0, seen, cost=0.01)
+    assert found.scale == 1 / 16
+    assert found.gain == pytest.approx(7.2, rel=0.1)
+
+
+def test_no_rise_to_a_scale_that_learned_nothing() -> None:
+    seen = [Trial(1.0, 8.44, 0.0, 0.0), Trial(4.0, 4.15, -4.29, 0.29), Trial(0.25, 9.0, 0.56, 0.1)]
+    assert decide(1.0, seen).scale == 4.0
+    assert decide(1.0, seen, unlearned={1.0, 4.0, 0.25}).scale == 1.0
+    assert decide(1.0, seen, unlearned={1.0, 0.25}).scale == 4.0
+    lower = [*seen, Trial(1 / 16, 3.0, -5.44, 0.3)]
+    assert decide(1.0, lower, unlearned={1.0, 4.0, 0.25, 1 / 16}).scale == 1 / 16
+
+
+def test_worse_is_by_two_paired_errors() -> None:
+    gaps = np.array([0.0, 0.1, 0.2, 0.3])
+    began = np.array([5.0, 1.0, 9.0, 2.0])
+    error = gaps.std(ddof=1) / 2
+    shift = 2 * error - gaps.mean()
+    assert worse(list(began + gaps + 1.01 * shift), list(began)) == (shift > 0)
+    assert worse(list(began + gaps + 0.99 * shift), list(began)) == (shift < 0)
+    assert not worse([1.0], [1.0]) and worse([1.1], [1.0])
 
 
 @pytest.mark.parametrize("scale", [2.0, 0.5])
@@ -189,9 +219,9 @@ def test_stages_fit_the_run_and_its_allowance(
 def test_cost_by_hand() -> None:
     # 5 candidates of 50 updates, 30 held: the run holds the present scale itself; its cooldown
     # (20), four probes (200), a winner that catches up (20), a rise that is undone (50), and
-    # 5 x 9 forward passes (15).
+    # 6 x 9 forward passes (18): the beginning is scored too.
     shape = ProbeShape(5, 9, 0.6)
-    assert shape.cost(50) == pytest.approx(20 + 200 + 20 + 50 + 15)
+    assert shape.cost(50) == pytest.approx(20 + 200 + 20 + 50 + 18)
     assert shape.cost(50) - ProbeShape(4, 9, 0.6).cost(50) == pytest.approx(shape.another(50))
 
 

@@ -487,6 +487,30 @@ def test_the_present_scale_diverging_makes_room_for_any_other() -> None:
     assert math.isfinite(run.model.weight.item())
 
 
+class Stuck(Cliff):
+    """Above half of the base rate it is thrown off for good, and less far by very high rates."""
+
+    def step(self, batch: Tensor) -> Tensor:
+        before, lr = self.model.weight.item(), self.optimizer.param_groups[0]["lr"]
+        loss = super().step(batch)
+        if before > 1:
+            self.model.weight.data.fill_(before)
+        elif lr > BASE / 2:
+            self.model.weight.data.fill_(1.5 if lr > 1.5 * BASE else 3.0)
+        return loss
+
+
+def test_of_rates_that_all_make_it_worse_no_higher_one_is_taken() -> None:
+    run = Stuck(limit=math.inf, becomes=0.0)
+    tuner = run.tuner(held_out=SCORED)
+    list(tuner.train(DATA))
+    (report,) = tuner.reports
+    scores = {trial.scale: trial.score for trial in report.trials}
+    assert scores[1.0] > 2 and 4.0 not in scores  # it goes down at once
+    assert tuner.scale <= 0.5
+    assert run.model.weight.item() < 0.5
+
+
 def test_all_candidates_diverging_is_an_error_at_the_stages_origin() -> None:
     run = Cliff(limit=0.0, becomes=math.nan)
     tuner = run.tuner(held_out=SCORED)

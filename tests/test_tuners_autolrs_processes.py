@@ -156,14 +156,15 @@ def test_no_step_adds_a_collective(runs: Path) -> None:
         trials = [t for r in stages for t in r["trials"]]
         assert len(stages) == 2
         assert all(t["score"] is not None for t in trials)  # none was left early
-        # A stage: the recorded losses, the present scale's score; for each other three looks and
-        # a score. A scale above the first: the losses to measure by, and each part watched. One
-        # broadcast for each scale that is asked for, and one of the decision.
+        # A stage: the recorded losses, the scores of its beginning and of the present scale; for
+        # each other three looks and a score. A scale above the first: the losses to measure by,
+        # and each part watched. One broadcast for each scale that is asked for, and one of the
+        # decision.
         watched = 0
         for stage, until in zip(stages, (stages[1]["start"], run["ledger"][0]), strict=True):
             if stage["scale"] > 1:
                 watched += 1 + (until - stage["start"] - stage["probe"]) // stage["probe"]
-        assert run["calls"]["all_reduce"] == 2 * 2 + 4 * (len(trials) - 2) + watched
+        assert run["calls"]["all_reduce"] == 3 * 2 + 4 * (len(trials) - 2) + watched
         assert 0 <= run["calls"]["broadcast"] - (len(trials) + 2) <= 2 * 2
     assert long["ledger"][0] == 900
 

@@ -9,7 +9,7 @@ from typing import Any
 from ..tuner import Tuner
 from ._bench import Bench
 from ._recording import Recording
-from .decision import Decision, Trial, decide, trials
+from .decision import Decision, Trial, decide, trials, worse
 from .early import diverged, lagging, rising
 from .plan import ProbeShape
 from .snapshot import Snapshot
@@ -59,6 +59,7 @@ class Stage:
         self._scoring, self._number = scoring, number
         self._losses: dict[float, list[float] | None] = {}
         self._behind: dict[float, Trial] = {}  # left early: they had lost
+        self._unlearned = set[float]()  # the loss ended above where it began
         self._kept: Snapshot | None = None  # the end of the hold of the best candidate
         self._kept_scale = scale
         self.reached = recording.losses
@@ -74,9 +75,9 @@ class Stage:
         """Try the present scale and others, and leave the training at the winner's state.
 
         Args:
-            candidates: Proposes scales, and is told their differences to the present one. It is
-                asked while another whole probe can be paid, so that what is saved by probes left
-                early pays for more of them.
+            candidates: Proposes scales, and is told their differences to the present one, or NaN
+                where the loss ended above its beginning. It is asked while another whole probe can
+                be paid, so that what is saved by probes left early pays for more of them.
             shape: Of a stage: what a probe costs.
             cost: What a change must gain per octave, as a part of the present score.
             room: Updates that the stage may cost.
@@ -118,12 +119,15 @@ class Stage:
         self, candidates: Tuner[Any], shape: ProbeShape, cost: float, falls: bool
     ) -> Decision | None:
         reference = self._bench.read(self._recording.losses)
+        self._origin.restore()
+        self._began = self._bench.score(self._scoring)
         if all(math.isfinite(loss) for loss in reference):
             self._probe.restore()
             self._losses[self._scale] = self._cooled(self._scale)
         else:
             self._losses[self._scale] = None
-        falls = falls or self._losses[self._scale] is None or rising(reference)
+        bad = self._losses[self._scale] is None or self._scale in self._unlearned
+        falls = falls or bad or rising(reference)
         whole = shape.another(self._recording.length) + shape.after(self._recording.length)
         last = math.nan
         for i in range(_ASKS):
@@ -141,8 +145,13 @@ class Stage:
                 self._keep_if_best(scale, cost)
             if self._bench.ranks.is_first:
                 found = {t.scale: t.difference for t in self._found()}
-                candidates.tell(choice, found.get(scale, math.nan))
-        return self._agreed(decide(self._scale, self._found(), cost))
+                cost_of = math.nan if scale in self._unlearned else found.get(scale, math.nan)
+                candidates.tell(choice, cost_of)
+        return self._agreed(self._decided(cost))
+
+    def _decided(self, cost: float) -> Decision | None:
+        """What is chosen by now."""
+        return decide(self._scale, self._found(), cost, self._unlearned)
 
     def _found(self) -> list[Trial]:
         compared = trials(self._scale, self._losses)
@@ -176,11 +185,15 @@ class Stage:
             lambda i: scale * (part.stop - i) / (len(part) + 1),
         )
         found = self._bench.score(self._scoring)
-        return found if all(math.isfinite(loss) for loss in found) else None
+        if not all(math.isfinite(loss) for loss in found):
+            return None
+        if worse(found, self._began):
+            self._unlearned.add(scale)
+        return found
 
     def _keep_if_best(self, scale: float, cost: float) -> None:
         """Keep the end of this candidate's hold where it is what would be chosen by now."""
-        decision = decide(self._scale, self._found(), cost)
+        decision = self._decided(cost)
         if decision is None or decision.scale != scale:
             return
         if self._kept is None:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from .gaussian import Array, GaussianProcess
-from .search import winsorised
 
 _OCTAVES = 4.0
 """Octaves of scale that make one unit of the process's abscissa."""
@@ -77,7 +76,12 @@ def trials(present: float, losses: Mapping[float, Sequence[float] | None]) -> li
     return found
 
 
-def decide(present: float, tried: Sequence[Trial], cost: float = 0.0) -> Decision | None:
+def decide(
+    present: float,
+    tried: Sequence[Trial],
+    cost: float = 0.0,
+    unlearned: Collection[float] = (),
+) -> Decision | None:
     """The best of the tried scales by a process's mean, if it gains enough.
 
     Enough is twice the standard error of its gain, and ``cost`` of the present score per octave.
@@ -90,11 +94,18 @@ def decide(present: float, tried: Sequence[Trial], cost: float = 0.0) -> Decisio
         present: The present scale.
         tried: This stage's trials, the present scale's among them.
         cost: What a change must gain per octave, as a part of the present score.
+        unlearned: Scales at which the loss ended above where it began. None of them is a reason to
+            go up: one that blows up less is not better.
 
     Returns:
         The decision, or None where every trial diverged.
     """
-    alive = [trial for trial in tried if math.isfinite(trial.difference)]
+    alive = [
+        trial
+        for trial in tried
+        if math.isfinite(trial.difference)
+        and not (trial.scale > present and trial.scale in unlearned)
+    ]
     whole = [i for i in range(len(alive)) if not alive[i].stopped]
     if not whole:
         return None
@@ -124,8 +135,16 @@ def decide(present: float, tried: Sequence[Trial], cost: float = 0.0) -> Decisio
     return Decision(alive[chosen].scale if changes else present, gain, error)
 
 
+def worse(losses: Sequence[float], began: Sequence[float]) -> bool:
+    """Whether losses are above others on the same batches, by two standard errors."""
+    gap = np.asarray(losses) - np.asarray(began)
+    error = float(gap.std(ddof=1)) / math.sqrt(len(gap)) if len(gap) > 1 else 0.0
+    return float(gap.mean()) > _ERRORS * error
+
+
 def _process(tried: Sequence[Trial]) -> tuple[GaussianProcess, float]:
-    values = winsorised([trial.difference for trial in tried])
+    values = np.array([trial.difference for trial in tried])
+    values = np.where(np.isnan(values), np.nanmax(values), values)
     gain = -float(values.min())
     if gain > 0:  # how bad the bad ones are must not drown what there is to gain
         values = np.minimum(values, _SHOULDER * gain)

@@ -33,11 +33,11 @@ class ProbeShape:
     def cost(self, length: int) -> float:
         """Updates that a stage costs at most, on top of the run's own.
 
-        The present scale is held by the run itself, and costs its cooldown alone; each other
-        candidate a probe; where one of them wins, it catches up with the run; and where a rise
-        then turns out to diverge, the run is put back.
+        The stage's beginning is scored. The present scale is held by the run itself, and costs its
+        cooldown alone; each other candidate a probe; where one of them wins, it catches up with
+        the run; and where a rise then turns out to diverge, the run is put back.
         """
-        first = length - self.held(length) + self.scored * FORWARD
+        first = length - self.held(length) + 2 * self.scored * FORWARD
         return first + (self.candidates - 1) * self.another(length) + self.after(length)
 
     def another(self, length: int) -> float:
