@@ -96,11 +96,10 @@ def _invoke(arguments: Sequence[str]) -> int:
 def _mistake(error: Any, arguments: Sequence[str]) -> str:
     """What typer says of a wrong value, with the value."""
     options: Sequence[str] = getattr(error.param, "opts", ())
-    words = iter(arguments)
-    for word in words:
-        name, equals, value = word.partition("=")
+    for i in reversed(range(len(arguments))):  # of an option given twice the last one counts
+        name, equals, value = arguments[i].partition("=")
         if name in options:
-            given = value if equals else next(words, "")
+            given = value if equals else "".join(arguments[i + 1 : i + 2])
             said = error.message.removeprefix("Value error, ")
             return f"{name.lstrip('-')}={given!r}: {said}"
     return error.format_message()

@@ -54,7 +54,7 @@ def autolrs(
     from ..tasks import get_task
     from ._autolrs_run import Asked, check
 
-    base, found = read.schedule("schedule", schedule), get_task(task)
+    base, found = read.schedule(schedule), get_task(task)
     asked = Asked(
         task=found.name,
         optimizer=optimizer,

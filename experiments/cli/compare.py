@@ -77,7 +77,7 @@ def compare(
 def _reference(grid: Grid, text: str | None) -> Control:
     if text is None:
         return grid.schedules[0]
-    (found, *more) = read.controls(text)
+    (found, *more) = read.controls(text, "reference")
     if more or found not in grid.schedules:
         raise ValueError(
             f"reference={text!r}: expected one of " + ", ".join(map(str, grid.schedules))

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from ..rules import Control
 
 
-def schedules(text: str) -> tuple[Schedule, ...]:
+def schedules(text: str, name: str = "schedules") -> tuple[Schedule, ...]:
     """Schedules in their text form, with commas between them.
 
     A schedule may also begin with ``refined(PATH)``, a file that :mod:`.refined` reads.
@@ -22,26 +22,26 @@ def schedules(text: str) -> tuple[Schedule, ...]:
     """
     from ...schedules import Schedule
 
-    found = controls(text)
+    found = controls(text, name)
     known = tuple(one for one in found if isinstance(one, Schedule))
     if len(known) < len(found):
         rule = next(one for one in found if not isinstance(one, Schedule))
         raise ValueError(
-            f"schedules={text!r}: {rule} reacts to the run and has no curve before it; expected "
+            f"{name}={text!r}: {rule} reacts to the run and has no curve before it; expected "
             "schedules (ritard compare takes both)"
         )
     return known
 
 
-def schedule(name: str, text: str) -> Schedule:
+def schedule(text: str, name: str = "schedule") -> Schedule:
     """One schedule, as :func:`schedules` reads it."""
-    found = schedules(text)
+    found = schedules(text, name)
     if len(found) > 1:
         raise ValueError(f"{name}={text!r}: expected one schedule")
     return found[0]
 
 
-def controls(text: str) -> tuple[Control, ...]:
+def controls(text: str, name: str = "schedules") -> tuple[Control, ...]:
     """Schedules as :func:`schedules` reads them, and rules that react to the run.
 
     Example:
@@ -51,10 +51,14 @@ def controls(text: str) -> tuple[Control, ...]:
     from ...schedules._text import split
     from . import refined, rules
 
-    pieces = [piece.strip() for piece in split(text, ",")]
-    if not pieces:
-        raise ValueError(f"schedules={text!r}: expected at least one, as linear,rex")
-    return tuple(rules.parse(piece) or refined.parse(piece) for piece in pieces)
+    try:
+        pieces = [piece.strip() for piece in split(text, ",")]
+        found = tuple(rules.parse(piece) or refined.parse(piece) for piece in pieces)
+    except ValueError as error:
+        raise ValueError(f"{name}={text!r}: {error}") from error
+    if not found:
+        raise ValueError(f"{name}={text!r}: expected at least one, as linear,rex")
+    return found
 
 
 def words(name: str, text: str) -> tuple[str, ...]:
@@ -98,17 +102,23 @@ def rates(text: str) -> tuple[float, ...] | None:
     return None if text.strip() == "auto" else numbers("lr-grid", text)
 
 
-def writable_folder(name: str, path: Path) -> Path:
+def writable_folder(name: str, path: Path, given: Path | None = None) -> Path:
     """The path, if it is or can become a folder to write in; nothing is made.
+
+    Args:
+        name: The option.
+        path: The folder.
+        given: What the user gave, if that is a file in it.
 
     Raises:
         ValueError: it cannot.
     """
+    told = str(given or path)
     existing = next(p for p in (path.absolute(), *path.absolute().parents) if p.exists())
     if not existing.is_dir():
-        raise ValueError(f"{name}={str(path)!r}: {existing} is a file, not a folder")
+        raise ValueError(f"{name}={told!r}: {existing} is a file, not a folder")
     if not os.access(existing, os.W_OK | os.X_OK):
-        raise ValueError(f"{name}={str(path)!r}: {existing} cannot be written")
+        raise ValueError(f"{name}={told!r}: {existing} cannot be written")
     return path
 
 
@@ -130,4 +140,4 @@ def output(name: str, path: Path, endings: tuple[str, ...], keep: Path | None = 
         raise ValueError(f"{name}={str(path)!r}: it is a folder; expected a file")
     if keep is not None and path.exists() and keep.exists() and path.samefile(keep):
         raise ValueError(f"{name}={str(path)!r}: it is the log itself; expected another file")
-    writable_folder(name, path.parent)
+    writable_folder(name, path.parent, path)
