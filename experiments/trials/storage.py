@@ -14,9 +14,10 @@ import optuna
 import sqlalchemy as sql
 from optuna.exceptions import DuplicatedStudyError, StorageInternalError
 from optuna.storages import BaseStorage
-from optuna.storages.journal import JournalFileBackend
 from optuna.study import StudyDirection
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+
+from .journal import Journal
 
 FORMAT = 1
 """Version of what is kept in a study, under its user attribute "ritard"."""
@@ -115,7 +116,7 @@ def first_line(error: BaseException) -> str:
 def _open(url: str) -> BaseStorage:
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     if url.startswith(JOURNAL):
-        return optuna.storages.JournalStorage(JournalFileBackend(url.removeprefix(JOURNAL)))
+        return optuna.storages.JournalStorage(Journal(url.removeprefix(JOURNAL)))
     # SQLite's own 5 s are short for many workers on one file.
     waits = {"connect_args": {"timeout": 60}} if url.startswith("sqlite") else {}
     for pause in (0.2, 0.5, 1.0):
