@@ -50,7 +50,7 @@ def _anchors(page: Path) -> set[str]:
     return {text.strip().replace(" ", "-") for text in plain}
 
 
-@pytest.mark.parametrize("page", PAGES, ids=_name)
+@pytest.mark.parametrize("page", sorted({*PAGES, *ROOT.glob("*.md")}), ids=_name)
 def test_links_lead_somewhere(page: Path) -> None:
     """Files and headings exist, and a file that stands for a name holds that name."""
     for text, path, anchor in LINK.findall(BLOCK.sub("", page.read_text())):
