@@ -86,8 +86,36 @@ def loop_rows(count: int) -> Iterator[Row]:
         yield Row.of(names, "us", both[-BLOCKS // 4 :], both[: BLOCKS // 4], 1e6)
 
 
+class Timed:
+    """A learner, and the seconds of its asks and tells together, system by system."""
+
+    def __init__(self, tuner: Any) -> None:
+        self.tuner, self.spent = tuner, list[float]()
+
+    def ask(self, context: Any = None) -> Any:
+        """Ask the learner."""
+        start = time.perf_counter()
+        choice = self.tuner.ask(context)
+        self.spent.append(time.perf_counter() - start)
+        return choice
+
+    def tell(self, choice: Any, cost: float) -> None:
+        """Tell it."""
+        start = time.perf_counter()
+        self.tuner.tell(choice, cost)
+        self.spent[-1] += time.perf_counter() - start
+
+    def state_dict(self) -> Any:
+        """Of the learner."""
+        return self.tuner.state_dict()
+
+    def load_state_dict(self, state: Any) -> None:
+        """Into the learner."""
+        self.tuner.load_state_dict(state)
+
+
 def sequence_row(name: str, method: Any, repeats: int, systems: int = 40) -> Row:
-    """Seconds of tuning beside seconds of solving, 10,000 unknowns; a turn is a sequence.
+    """A median tuning beside a median solve, 10,000 unknowns; a turn is a sequence.
 
     All solves are at a good omega, whatever was chosen: what a choice costs does not depend on it,
     and no other solves are as short.
@@ -98,12 +126,13 @@ def sequence_row(name: str, method: Any, repeats: int, systems: int = 40) -> Row
     def solver(A: Any, b: Any, value: Any, x0: Any) -> Any:
         return solve(A, b, method, SOLVES[method], x0=x0, rtol=1e-8)
 
-    tuner, found = TUNERS[name](), list[tuple[float, float]]()
+    tuner, found = Timed(TUNERS[name]()), list[tuple[float, float]]()
     for _ in range(1 + repeats):
-        result = bandits.tune_sequence(stream, tuner, method=solver)
-        found.append((result.tuning_seconds, float(result.seconds.sum())))
-    tuning, solving = np.array(found[1:]).T / systems
-    names = ("tune_sequence", f"{name}, {method}", "the solves, n = 10,000")
+        tuner.spent.clear()
+        seconds = bandits.tune_sequence(stream, tuner, method=solver).seconds
+        found.append((float(np.median(tuner.spent)), float(np.median(seconds))))
+    tuning, solving = np.array(found[1:]).T
+    names = ("tune_sequence", f"{name}, {method}", "a solve, n = 10,000")
     return Row.of(names, "us", tuning, solving, 1e6)
 
 

@@ -80,9 +80,8 @@ class Row:
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Row:
         """The row that ``to_dict`` wrote."""
-        spreads = {key: Spread(**data[key]) for key in ("ours", "theirs", "ratio")}
-        texts = {key: str(data[key]) for key in ("what", "case", "peer", "unit")}
-        return cls(**texts, **spreads)
+        spreads = [Spread(**data[key]) for key in ("ours", "theirs", "ratio")]
+        return cls(data["what"], data["case"], data["peer"], data["unit"], *spreads)
 
 
 def interleaved(
