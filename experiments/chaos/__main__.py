@@ -10,6 +10,7 @@ from pathlib import Path
 from . import report
 from .case import Case
 from .cases import long_cases
+from .hardships import hardships
 from .launch import Forked, fresh
 from .plan import Plan
 from .report import Row
@@ -33,7 +34,7 @@ def _tried(plan: Plan, case: Case, before: list[Row], out: Path) -> list[Row]:
     """Put a case through it, and report after every part."""
     found: list[Row] = []
     print(f"{case.name}: undisturbed", file=sys.stderr)
-    for row in plan.rows(case):
+    for row in plan.rows(case, hardships(case)):
         print(" | ".join(row.cells()), file=sys.stderr, flush=True)
         found.append(row)
         report.write([*before, *found], plan.seed, out)

@@ -133,9 +133,15 @@ def _trials(url: str, study: str) -> Callable[[Path], Kept]:
             return []
         trials = found.storage.get_all_trials(found.id)
         done = [t.user_attrs for t in trials if t.state.name == "COMPLETE"]
-        return [(attrs["key"], timeless(attrs["result"])) for attrs in done]
+        return [(_common(attrs["key"]), timeless(attrs["result"])) for attrs in done]
 
     return kept
+
+
+def _common(key: str) -> str:
+    """A key without the name of the folder that some of a search's jobs belong to."""
+    first, *rest = key.split("|")
+    return "|".join([first, *rest[1:]]) if first == "exact" else key
 
 
 def _systems(out: Path) -> Kept:

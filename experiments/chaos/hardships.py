@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import fcntl
-import os
 import random
-import resource
 import signal
 import sqlite3
 import threading
@@ -16,6 +14,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from . import limits
 from .case import Case
 from .checks import Calm, Verdict, contents, last_line
 from .killer import PATIENCE, end, finish
@@ -26,9 +25,6 @@ HELD = 8.0
 
 RACES = 3
 """How often one of two is killed."""
-
-NOBODY = 65534
-"""Who may write nowhere; root may everywhere, whatever a folder says."""
 
 
 @dataclass(frozen=True)
@@ -141,7 +137,7 @@ def full(at: Setting, verdict: Verdict) -> int:
     """Files may grow to a part of what they need, and then to a larger part."""
     for part in (0.02, 0.3, 0.6, 0.9):
         before = dict(at.case.kept(at.place.out))
-        limit = partial(_small_files, int(part * at.calm.largest))
+        limit = partial(limits.small_files, int(part * at.calm.largest))
         _refused(at, limit, verdict)
         verdict.grown(before, at.case.kept(at.place.out))
     finish(at.case, at.place, at.calm, at.launch, verdict)
@@ -153,7 +149,7 @@ def read_only(at: Setting, verdict: Verdict) -> int:
     at.begun()
     before = contents(at.place)
     with _frozen(at.place.work):
-        _refused(at, _nobody, verdict)
+        _refused(at, limits.obedience, verdict)
     if contents(at.place) != before:
         verdict.faults.append("a read-only folder has changed")
     finish(at.case, at.place, at.calm, at.launch, verdict)
@@ -167,18 +163,6 @@ def _refused(at: Setting, limit: Callable[[], None], verdict: Verdict) -> None:
     said = last_line(at.place.printed.read_text(errors="replace"))
     if "error: " not in said:
         verdict.faults.append(f"no clear error: {said}")
-
-
-def _small_files(size: int) -> None:
-    """As on a full disk, writing fails in the middle: with EFBIG where it would be ENOSPC."""
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
-
-
-def _nobody() -> None:
-    """Root would write all the same."""
-    if os.geteuid() == 0:
-        os.setgid(NOBODY)
-        os.setuid(NOBODY)
 
 
 @contextmanager
@@ -198,7 +182,10 @@ def _frozen(folder: Path) -> Generator[None]:
 Hardship = Callable[[Setting, Verdict], int]
 """Judges what becomes of a command; gives back how often it was killed."""
 
-SHARED: Mapping[str, Hardship] = {"locked storage": locked, "two at once": race}
-"""What only commands with a storage go through."""
+_ALL: Mapping[str, Hardship] = {"full disk": full, "read-only folder": read_only}
+_SHARED: Mapping[str, Hardship] = {"locked storage": locked, "two at once": race}
 
-ALL: Mapping[str, Hardship] = {"full disk": full, "read-only folder": read_only}
+
+def hardships(case: Case) -> Mapping[str, Hardship]:
+    """What a case goes through; only what has a storage can be locked out, or share its work."""
+    return {**_SHARED, **_ALL} if case.storage else _ALL

@@ -14,6 +14,7 @@ from multiprocessing.context import ForkServerContext
 from pathlib import Path
 from typing import Any
 
+from . import limits
 from .case import Case
 
 HEAVY = ("lightning.pytorch", "optuna", "matplotlib.figure", "numba", "sqlalchemy", "typer")
@@ -90,11 +91,7 @@ class Start:
     idle: float
 
 
-def no_limit() -> None:
-    """Take nothing away."""
-
-
-def fresh(case: Case, place: Place, limit: Limit = no_limit) -> Life:
+def fresh(case: Case, place: Place, limit: Limit = limits.nothing) -> Life:
     """Start a command as a user does: a new interpreter, which imports everything."""
     with place.printed.open("wb") as printed:
         process = subprocess.Popen(
@@ -127,8 +124,9 @@ class Forked:
         assert isinstance(self._context, ForkServerContext)
         self._context.set_forkserver_preload([*HEAVY, __name__])
 
-    def __call__(self, case: Case, place: Place, limit: Limit = no_limit) -> Life:
+    def __call__(self, case: Case, place: Place, limit: Limit = limits.nothing) -> Life:
         """Start a command."""
+        place.printed.write_text("")
         arguments = case.module, case.arguments, place, limit
         process = self._context.Process(target=_live, args=arguments)
         process.start()

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from .case import Case
 from .checks import Calm, Verdict
-from .hardships import ALL, SHARED, Hardship, Setting
+from .hardships import Hardship, Setting
 from .killer import Killer
 from .launch import Launch, Place, Start
 from .report import Row
@@ -56,13 +56,12 @@ class Plan:
         starts = {signal.SIGKILL: kill, signal.SIGINT: stop, signal.SIGTERM: stop}
         return Calm.read(case, place, seconds, again), starts
 
-    def rows(self, case: Case, hardships: bool = True) -> Iterator[Row]:
+    def rows(self, case: Case, hardships: Mapping[str, Hardship]) -> Iterator[Row]:
         """Put a case through it."""
         calm, starts = self.calm(case)
         yield self._killed(case, calm, starts)
-        if hardships:
-            for name, trial in ({**SHARED, **ALL} if case.storage else ALL).items():
-                yield self._hardship(case, calm, name, trial)
+        for name, hardship in hardships.items():
+            yield self._hardship(case, calm, name, hardship)
         shutil.rmtree(self._folder(case))
 
     def _killed(self, case: Case, calm: Calm, starts: Mapping[int, Start]) -> Row:
@@ -75,11 +74,11 @@ class Plan:
         seconds = time.monotonic() - began
         return Row(case.name, "signals", self.kills, 2 * self.stops, rounds, verdict, seconds)
 
-    def _hardship(self, case: Case, calm: Calm, name: str, trial: Hardship) -> Row:
+    def _hardship(self, case: Case, calm: Calm, name: str, hardship: Hardship) -> Row:
         place = Place(self._folder(case) / name.replace(" ", "-")).make()
         rng = random.Random(f"{self.seed} {case.name} {name}")
         verdict, began = Verdict(), time.monotonic()
-        kills = trial(Setting(case, calm, place, self.launch, rng), verdict)
+        kills = hardship(Setting(case, calm, place, self.launch, rng), verdict)
         return Row(case.name, name, kills, 0, 1, verdict, time.monotonic() - began)
 
     def _folder(self, case: Case) -> Path:
