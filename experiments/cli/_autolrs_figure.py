@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from matplotlib.axes import Axes
 
-from ...schedules import Tabulated
+from ...schedules import Schedule
 from ...schedules.plot import PALETTE
 from ...tuners.autolrs import Report
 from ..figures import picture, plain_log
@@ -18,7 +18,7 @@ BLUE, RED, ORANGE = PALETTE[0], PALETTE[1], PALETTE[4]
 
 
 def save_search(
-    schedule: Tabulated, reports: Sequence[Report], lr: float, steps: int, path: Path
+    schedule: Schedule, reports: Sequence[Report], lr: float, steps: int, path: Path
 ) -> None:
     """Draw into a file, which is there whole or not at all."""
     with picture(path, (8, 4.8)) as (ax,):
@@ -26,7 +26,7 @@ def save_search(
 
 
 def draw_search(
-    schedule: Tabulated, reports: Sequence[Report], lr: float, steps: int, ax: Axes
+    schedule: Schedule, reports: Sequence[Report], lr: float, steps: int, ax: Axes
 ) -> None:
     """The rate over the updates; a dot for each rate tried, filled if chosen, a cross if lost."""
     t = np.arange(steps)

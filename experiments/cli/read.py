@@ -35,10 +35,10 @@ def schedules(text: str, name: str = "schedules") -> tuple[Schedule, ...]:
 
 def schedule(text: str, name: str = "schedule") -> Schedule:
     """One schedule, as :func:`schedules` reads it."""
-    found = schedules(text, name)
-    if len(found) > 1:
+    first, *more = schedules(text, name)
+    if more:
         raise ValueError(f"{name}={text!r}: expected one schedule")
-    return found[0]
+    return first
 
 
 def controls(text: str, name: str = "schedules") -> tuple[Control, ...]:
