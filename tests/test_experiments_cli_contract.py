@@ -50,7 +50,7 @@ WRONG = {
     "--storage": ["nonsense", "journal:no/such.log", "sqlite:///no/such.db", "journal:folder.json"],
     "--jobs": ["0", "-1", "two"],
     "--threads": ["0", "1.5"],
-    "--accelerator": ["abacus"],
+    "--accelerator": ["abacus"] + ["mps"] * (sys.platform != "darwin"),
     "--save": ["schedule.txt", "file/s.json", "folder.json"],
     "--out": ["file", "file/below"],
 }

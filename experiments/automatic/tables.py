@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
@@ -15,11 +14,10 @@ from ...schedules._atomic import write_text
 from ..compare.outcome import finite_or_none
 from ..compare.paired import Paired
 from ..compare.tables import number
+from ..records import json_text
 from .ablation import SCORES, Pairing, Ranking
 from .setting import Setting
 from .summary import READ_AT, Row, mean_error
-
-FORMAT = 1
 
 
 def comparison(found: Sequence[Row]) -> Iterator[str]:
@@ -87,7 +85,8 @@ def write_comparison(setting: Setting, found: Sequence[Row], folder: Path) -> No
         }
         for row in found
     ]
-    write_json({"setting": asdict(setting), "methods": methods}, folder / "report.json")
+    text = json_text({"setting": asdict(setting), "methods": methods})
+    write_text(folder / "report.json", text)
 
 
 def write_ablation(
@@ -101,7 +100,7 @@ def write_ablation(
             name: [finite_or_none(v) for v in values] for name, values in ranking["scores"].items()
         }
     data = {"rankings": listed, "pairings": [asdict(pairing) for pairing in found]}
-    write_json({"setting": asdict(setting)} | data, path)
+    write_text(path, json_text({"setting": asdict(setting)} | data))
 
 
 def read_ranking(data: Mapping[str, Any]) -> Ranking:
@@ -109,12 +108,6 @@ def read_ranking(data: Mapping[str, Any]) -> Ranking:
     scores = {name: _or_inf(values) for name, values in data["scores"].items()}
     truth, rates = _or_inf(data["truth"]), tuple(data["rates"])
     return Ranking(data["seed"], data["start"], data["probe"], rates, truth, scores)
-
-
-def write_json(data: Mapping[str, Any], path: Path) -> None:
-    """Write strict JSON, whole or not at all."""
-    text = json.dumps({"format": FORMAT, **data}, indent=1, allow_nan=False)
-    write_text(path, text + "\n")
 
 
 def _value(values: Sequence[float] | np.ndarray) -> str:

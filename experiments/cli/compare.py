@@ -60,6 +60,7 @@ def compare(
         rates=read.rates(lr_grid),
     )
     workers = Workers(jobs, threads, accelerator)
+    workers.check_device()
     folder = output.folder("compare", "+".join(grid.tasks), out)
     usual = folder / "trials.db"
     url = storage or f"sqlite:///{usual}"

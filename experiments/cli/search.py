@@ -72,6 +72,7 @@ def search(
         not no_refine,
     )
     workers = Workers(jobs, threads, accelerator)
+    workers.check_device()
     folder = output.folder("search", get_subject(model, accelerator).name, out)
     if save is not None:
         read.output("save", save, (".json",))

@@ -49,6 +49,14 @@ class Workers:
                 f"accelerator={self.accelerator!r}: expected one of {', '.join(known)}"
             )
 
+    def check_device(self) -> None:
+        """ValueError where this machine has no such device."""
+        import torch
+
+        here = {"gpu": torch.cuda.is_available, "mps": torch.backends.mps.is_available}
+        if self.accelerator in here and not here[self.accelerator]():
+            raise ValueError(f"accelerator={self.accelerator!r}: this machine has none")
+
     @contextmanager
     def torch_threads(self) -> Generator[None]:
         """Give torch its threads while the block runs."""
