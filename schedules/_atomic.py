@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import glob
 import os
 import tempfile
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 
@@ -14,6 +15,7 @@ def atomic_path(path: str | Path) -> Generator[Path]:
     """A temporary path in the folder of ``path`` that takes its place when the block succeeds.
 
     A reader sees the old file or the new one, never a half; a failed block leaves the old one.
+    What a writer that was killed has left behind, the next one removes.
 
     Example:
         >>> with tempfile.TemporaryDirectory() as folder:
@@ -24,22 +26,46 @@ def atomic_path(path: str | Path) -> Generator[Path]:
         'a,b'
     """
     path = Path(path)
+    prefix = f".{path.stem}-"
+    for other in path.parent.glob(f"{glob.escape(prefix)}*{glob.escape(path.suffix)}"):
+        _remove_if_left(other)
     # The suffix stays last: drawing libraries read the format from it.
-    handle, name = tempfile.mkstemp(prefix=f".{path.stem}-", suffix=path.suffix, dir=path.parent)
-    os.close(handle)
+    handle, name = tempfile.mkstemp(prefix=prefix, suffix=path.suffix, dir=path.parent)
     temporary = Path(name)
     try:
+        _lock(handle)
         yield temporary
         temporary.chmod(0o666 & ~_umask())
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+        os.close(handle)
 
 
 def write_text(path: str | Path, text: str) -> None:
     """Write a UTF-8 text file whole."""
     with atomic_path(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
+
+
+def _remove_if_left(temporary: Path) -> None:
+    """Remove the temporary file of a writer that was killed: nobody holds its lock any more."""
+    with suppress(OSError), temporary.open("rb") as file:
+        if _lock(file.fileno()):
+            temporary.unlink()
+
+
+def _lock(handle: int) -> bool:
+    """Lock an open file, which the system unlocks when its process ends; False where it is held."""
+    try:
+        import fcntl
+    except ImportError:  # Windows: what a killed writer leaves is left
+        return False
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
 
 
 def _umask() -> int:

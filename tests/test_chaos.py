@@ -16,6 +16,7 @@ from ritard.experiments.chaos.hardships import full, read_only
 from ritard.experiments.chaos.launch import Forked, Life, Place
 from ritard.experiments.chaos.limits import nothing
 from ritard.experiments.chaos.plan import Plan
+from ritard.schedules._atomic import write_text
 
 
 @pytest.fixture(scope="module")
@@ -132,3 +133,31 @@ def test_how_a_command_may_end(code, said, fault, tmp_path):
     place.printed.write_text(said)
     verdict.ended(code, (0, 130), place)
     assert verdict.faults == [] if not fault else verdict.faults[0].startswith(fault)
+
+
+# ---- files -----------------------------------------------------------------------------------
+
+WRITES = """
+import sys, time
+from ritard.schedules._atomic import atomic_path
+with atomic_path("report.json") as temporary:
+    temporary.write_text("half of")
+    print(temporary.name, flush=True)
+    time.sleep(600)
+"""
+
+
+def test_what_a_killed_writer_left_is_removed_and_what_one_alive_has_begun_is_not(tmp_path):
+    writers = [
+        subprocess.Popen([sys.executable, "-c", WRITES], stdout=subprocess.PIPE, cwd=tmp_path)
+        for _ in range(2)
+    ]
+    names = [writer.stdout.readline().decode().strip() for writer in writers]
+    writers[0].kill()
+    writers[0].communicate()
+    write_text(tmp_path / "report.json", "whole")
+    assert {path.name for path in tmp_path.iterdir()} == {names[1], "report.json"}
+    writers[1].kill()
+    writers[1].communicate()
+    write_text(tmp_path / "report.json", "again")
+    assert [path.read_text() for path in tmp_path.iterdir()] == ["again"]

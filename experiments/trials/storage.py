@@ -8,7 +8,7 @@ import time
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import optuna
 import sqlalchemy as sql
@@ -117,14 +117,18 @@ def _open(url: str) -> BaseStorage:
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     if url.startswith(JOURNAL):
         return optuna.storages.JournalStorage(Journal(url.removeprefix(JOURNAL)))
-    # SQLite's own 5 s are short for many workers on one file.
-    waits = {"connect_args": {"timeout": 60}} if url.startswith("sqlite") else {}
+    waits = _patience(sql.make_url(url))
     for pause in (0.2, 0.5, 1.0):
         try:
             return optuna.storages.get_storage(optuna.storages.RDBStorage(url, engine_kwargs=waits))
         except SQLAlchemyError:  # another worker is making the same tables
             time.sleep(pause)
     return optuna.storages.get_storage(optuna.storages.RDBStorage(url, engine_kwargs=waits))
+
+
+def _patience(url: sql.URL) -> dict[str, Any]:
+    """How long to wait for others: SQLite's own 5 s are short for many workers on one file."""
+    return {"connect_args": {"timeout": 60}} if url.get_backend_name() == "sqlite" else {}
 
 
 def _study_id(storage: BaseStorage, name: str) -> int:
@@ -179,7 +183,7 @@ def _check_database(url: str) -> bool:
 
 
 def _tables(url: sql.URL) -> list[str]:
-    engine = sql.create_engine(url)
+    engine = sql.create_engine(url, **_patience(url))
     try:
         return sql.inspect(engine).get_table_names()
     finally:
