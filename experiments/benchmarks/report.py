@@ -40,7 +40,12 @@ def processor() -> str:
 
 
 def markdown(rows: Sequence[Row]) -> str:
-    """A table that is read in a terminal and is Markdown too; a subject is named once."""
+    """A table that is read in a terminal and is Markdown too; a subject is named once.
+
+    Subjects stand in the order in which they come first.
+    """
+    subjects = list(dict.fromkeys(row.what for row in rows))
+    rows = sorted(rows, key=lambda row: subjects.index(row.what))
     lines: list[tuple[str, ...]] = [HEAD]
     for i, row in enumerate(rows):
         again = i > 0 and rows[i - 1].what == row.what

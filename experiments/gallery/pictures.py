@@ -5,7 +5,7 @@ from __future__ import annotations
 from .automatic import autolrs
 from .comparison import budgets
 from .feedback import refinement, scores
-from .lead import lead
+from .idea import idea
 from .picture import Picture
 from .relaxation import relaxation, savings
 from .sampling import COLUMNS, decisions, errors, samples
@@ -19,7 +19,7 @@ PICTURES = {
         "A control number at each step: a learning rate, a relaxation factor, a noise level.",
         "`make results ROW=refine-fashion-large-start` and `ROW=search-digits`, committed; systems "
         "solved while drawing",
-        lead, columns=3,
+        idea, columns=3,
     ),
     "shapes": Picture(
         "Schedules", "Shapes, and what operators make of them.", "closed forms", shapes,

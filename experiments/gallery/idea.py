@@ -23,7 +23,7 @@ UPDATES = 1000
 SYSTEMS, FIXED = 400, 1.6
 
 
-def lead(axes: list[Axes], results: Path) -> None:
+def idea(axes: list[Axes], results: Path) -> None:
     """A learning rate, an omega and a noise level, step by step."""
     rate, omega, noise = axes
     draw_rate(results, rate)
