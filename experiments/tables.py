@@ -48,5 +48,5 @@ def show(parts: Iterable[RenderableType]) -> None:
 
 class _Printer(Console):
     def on_broken_pipe(self) -> None:
-        """Leave it to the command line, where rich would end the process."""
-        raise  # rich calls this while it handles the BrokenPipeError
+        """Let the command line end, where rich would end the process."""
+        raise BrokenPipeError

@@ -25,7 +25,6 @@ from ritard.experiments.convex import (
     render,
     render_gains,
     run_set,
-    save,
     write_gains,
     write_table,
 )
@@ -35,6 +34,7 @@ from ritard.experiments.convex.sgd import _batches, run_sgd
 from ritard.experiments.convex.suite import NAMES, SCHEDULES, record
 from ritard.experiments.convex.summary import agreement, paired, ranks, smallest_difference
 from ritard.experiments.convex.tune import Tuned, tune
+from ritard.experiments.figures import save
 from ritard.experiments.tasks import get_task
 from ritard.schedules import Cosine, GradNorms, Linear, ScheduleLR, predicted_gain, refine
 from tables import checked
