@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 from . import report
@@ -18,27 +19,25 @@ from .report import Row
 
 def main() -> int:
     """Try the commands; 1 where anything was not as it should be."""
-    cases = {case.name: case for case in long_cases()}
-    asked = _arguments(sorted(cases))
+    known = {case.name: case for case in long_cases()}
+    asked = _arguments(sorted(known))
+    cases = [known[name] for name in asked.commands]
     asked.out.mkdir(parents=True, exist_ok=True)
     rows: list[Row] = []
     with tempfile.TemporaryDirectory(prefix="ritard-chaos-", dir=asked.out) as folder:
-        plan = Plan(asked.kills, asked.seed, Path(folder), Forked(), fresh)
-        for name in asked.commands:
-            rows += _tried(plan, cases[name], rows, asked.out)
-    print(report.markdown(rows, asked.seed), end="")
+        plan = Plan(asked.kills, asked.seed, Path(folder).absolute(), Forked(), fresh)
+        for row in _all_rows(plan, cases):
+            print(" | ".join(row.cells()), file=sys.stderr, flush=True)
+            rows.append(row)
+            report.write(rows, asked.seed, cases, asked.out)
+    print(report.markdown(rows, asked.seed, cases), end="")
     return int(any(row.verdict.faults for row in rows))
 
 
-def _tried(plan: Plan, case: Case, before: list[Row], out: Path) -> list[Row]:
-    """Put a case through it, and report after every part."""
-    found: list[Row] = []
-    print(f"{case.name}: undisturbed", file=sys.stderr)
-    for row in plan.rows(case, hardships(case)):
-        print(" | ".join(row.cells()), file=sys.stderr, flush=True)
-        found.append(row)
-        report.write([*before, *found], plan.seed, out)
-    return found
+def _all_rows(plan: Plan, cases: list[Case]) -> Iterator[Row]:
+    for case in cases:
+        print(f"{case.name}: undisturbed", file=sys.stderr, flush=True)
+        yield from plan.rows(case, hardships(case))
 
 
 def _arguments(names: list[str]) -> argparse.Namespace:

@@ -29,6 +29,7 @@ class Case:
         name: In the report.
         arguments: Of the command, which writes below :data:`OUT` alone.
         result: What must be equal, read from the folder :data:`OUT` of a complete run.
+        compared: Names of the files that it is read from.
         kept: What is finished, read there at any time.
         module: Where the command's ``main`` is.
         storage: URL of what several processes share; empty where they cannot.
@@ -38,6 +39,7 @@ class Case:
     name: str
     arguments: tuple[str, ...]
     result: Callable[[Path], Any] = field(repr=False)
+    compared: tuple[str, ...]
     kept: Callable[[Path], Kept] = field(repr=False)
     module: str = "ritard.experiments.__main__"
     storage: str = ""

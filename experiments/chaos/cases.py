@@ -16,7 +16,7 @@ from .case import STOPPED, Case, Kept
 FITS = ("schedule", "norms", "online", "autolrs")
 """Lightning fits, by the callback that they try: see :mod:`.fits`."""
 
-_TIMES = ("seconds", "spent", "search_seconds", "solve_seconds", "tuning_seconds")
+TIMES = ("seconds", "spent", "search_seconds", "solve_seconds", "tuning_seconds")
 """Wall times, which no two runs share."""
 
 
@@ -76,6 +76,7 @@ def _fit(name: str, steps: int) -> Case:
         f"fit {name}",
         (name, str(steps), "out"),
         _all({"result.json": _plain}),
+        ("result.json",),
         _checkpoints,
         "ritard.experiments.chaos.fits",
         # After Ctrl-C the Trainer ends the process by itself, with 1.
@@ -89,7 +90,7 @@ def _command(
     kept: Callable[[Path], Kept],
     storage: str = "",
 ) -> Case:
-    return Case(arguments[0], arguments, _all(results), kept, storage=storage)
+    return Case(arguments[0], arguments, _all(results), tuple(results), kept, storage=storage)
 
 
 def _all(readers: dict[str, Callable[[Path], Any]]) -> Callable[[Path], Any]:
@@ -102,7 +103,7 @@ def _all(readers: dict[str, Callable[[Path], Any]]) -> Callable[[Path], Any]:
 def _rows(path: Path) -> list[dict[str, str]]:
     """A table without its times."""
     with path.open(newline="") as file:
-        return [{k: v for k, v in row.items() if k not in _TIMES} for row in csv.DictReader(file)]
+        return [{k: v for k, v in row.items() if k not in TIMES} for row in csv.DictReader(file)]
 
 
 def _plain(path: Path) -> Any:
@@ -117,7 +118,7 @@ def timeless(value: Any) -> Any:
         {'cost': [{'calls': 3}]}
     """
     if isinstance(value, dict):
-        return {key: timeless(part) for key, part in value.items() if key not in _TIMES}
+        return {key: timeless(part) for key, part in value.items() if key not in TIMES}
     return [timeless(part) for part in value] if isinstance(value, list) else value
 
 

@@ -131,9 +131,13 @@ def _batches(size: int, seed: int) -> Batches:
     return Batches(Examples(inputs, inputs.sum(1, keepdim=True).sin()), size, seed=seed)
 
 
+def _terminated(number: int, _: Any) -> None:
+    sys.exit(128 + number)
+
+
 def main() -> None:
     """Fit; what cannot be written is one line and exit code 1, SIGTERM is 143."""
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    signal.signal(signal.SIGTERM, _terminated)
     warnings.filterwarnings("ignore")
     logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
     name, steps, out = sys.argv[1:]

@@ -17,6 +17,9 @@ from .launch import Launch, Life, Place, Start
 PATIENCE = 300.0
 """Seconds in which a command must end after a signal; far more than any needs."""
 
+MOST_ROUNDS = 100
+"""A command that is complete so often before the signals are used up is too short for them."""
+
 
 @dataclass(frozen=True)
 class Killer:
@@ -37,7 +40,7 @@ class Killer:
     rng: random.Random
 
     def spree(self, signals: Iterable[int], verdict: Verdict) -> int:
-        """End one life by each signal; a run that completes before is judged, and begun anew.
+        """End one life by each signal; a run that is complete before is judged, and begun anew.
 
         Returns:
             How often the command was complete.
@@ -45,11 +48,15 @@ class Killer:
         order = list(signals)
         longest = 2 * (self.calm.seconds - self.calm.again) / len(order)
         rounds, place = 1, self._place(1)
-        for number in order:
-            if self._life(place, number, longest, verdict) == 0:
+        while order and rounds <= MOST_ROUNDS:
+            if self._life(place, order[-1], longest, verdict) == 0:
                 verdict.complete(self.case, place, self.calm)
                 shutil.rmtree(place.folder)
                 rounds, place = rounds + 1, self._place(rounds + 1)
+            else:
+                order.pop()
+        if order:
+            verdict.faults.append(f"complete too soon for {len(order)} of the signals")
         finish(self.case, place, self.calm, self.starts[signal.SIGKILL].launch, verdict)
         return rounds
 

@@ -123,6 +123,9 @@ class Forked:
         self._context = multiprocessing.get_context("forkserver")
         assert isinstance(self._context, ForkServerContext)
         self._context.set_forkserver_preload([*HEAVY, __name__])
+        first = self._context.Process(target=limits.nothing)
+        first.start()
+        first.join()  # the imports are done
 
     def __call__(self, case: Case, place: Place, limit: Limit = limits.nothing) -> Life:
         """Start a command."""

@@ -53,7 +53,7 @@ class Plan:
         polite = again if self.polite is self.launch else self._timed(case, place, self.polite)
         kill = Start(self.launch, 0.0, again)
         stop = Start(self.polite, 0.5 if self.polite is self.launch else 1.0, polite)
-        starts = {signal.SIGKILL: kill, signal.SIGINT: stop, signal.SIGTERM: stop}
+        starts: dict[int, Start] = {signal.SIGKILL: kill, signal.SIGINT: stop, signal.SIGTERM: stop}
         return Calm.read(case, place, seconds, again), starts
 
     def rows(self, case: Case, hardships: Mapping[str, Hardship]) -> Iterator[Row]:

@@ -7,12 +7,21 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ...schedules._atomic import write_text
+from .case import Case
+from .cases import TIMES
 from .checks import Verdict
 
 HEADS = (
     "command", "went through", "kills", "signals", "completed", "done twice", "lost", "equal",
     "seconds", "faults",
 )  # fmt: skip
+
+
+NOTES = (
+    "Seconds are those of the whole row. Killed lives, and those under a hardship, are forked from "
+    "a process that has the modules; SIGINT and SIGTERM meet new interpreters. Equal means bit for "
+    "bit, in all fields but wall times ({times})."
+)
 
 
 @dataclass(frozen=True)
@@ -48,16 +57,19 @@ class Row:
         )  # fmt: skip
 
 
-def markdown(rows: Sequence[Row], seed: int) -> str:
-    """A table, under the command that made it."""
-    lines = [f"`python -m ritard.experiments.chaos`, seed {seed}", ""]
+def markdown(rows: Sequence[Row], seed: int, cases: Sequence[Case]) -> str:
+    """A table, under the command that made it, with what was compared."""
+    lines = [f"`python -m ritard.experiments.chaos --seed {seed}`", ""]
     lines += [_line(HEADS), _line(["---"] * len(HEADS))]
-    return "\n".join([*lines, *(_line(row.cells()) for row in rows)]) + "\n"
+    lines += [_line(row.cells()) for row in rows]
+    lines += ["", NOTES.format(times=", ".join(TIMES)), ""]
+    lines += [f"- {case.name}: {', '.join(case.compared)}" for case in cases]
+    return "\n".join(lines) + "\n"
 
 
-def write(rows: Sequence[Row], seed: int, folder: Path) -> None:
+def write(rows: Sequence[Row], seed: int, cases: Sequence[Case], folder: Path) -> None:
     """Write ``report.md``, whole or not at all."""
-    write_text(folder / "report.md", markdown(rows, seed))
+    write_text(folder / "report.md", markdown(rows, seed, cases))
 
 
 def _line(cells: Sequence[str]) -> str:
