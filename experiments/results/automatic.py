@@ -15,8 +15,9 @@ decay, the nearest budget), three paired seeds can show about 3.5 standard devia
 0.005 nats on logreg, 0.8 points on mlp, 0.09 nats on shakespeare, 1.2 points on fashion; cifar10
 had no pilot, and 2,000 test images alone give 4 points.
 
-With ``--fresh`` all is run on three seeds more, which no choice was made on (the rates of tuned
-schedules stay). With ``--scores`` it compares what a probe may be scored by, on the same setting.
+With ``--fresh`` linear decay, the range test and both searches are run on three seeds more, which
+no choice was made on (the rate of linear decay stays the tuned one); a second table is of all six.
+With ``--scores`` it compares what a probe may be scored by, on the same setting.
 
 Finished runs are kept in ``ritard-runs/autolrs-SETTING``, and a killed comparison goes on; what is
 found goes to ``experiments/results/autolrs-SETTING``.
@@ -43,6 +44,8 @@ from ritard.experiments.tasks import get_task
 
 HERE = Path(__file__).resolve().parent
 PROBES = (20, 100)
+CONFIRMED = ("linear", "range test", "autolrs faithful", "autolrs")
+"""Methods that are run on fresh seeds too."""
 console = Console(width=200, soft_wrap=True)
 
 
@@ -50,7 +53,7 @@ def main() -> None:
     """Run what is missing; write, draw and print all that is there."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("setting", choices=SETTINGS)
-    parser.add_argument("--methods", default=",".join(METHODS), help="some of them")
+    parser.add_argument("--methods", help="some of them")
     parser.add_argument("--default", action="store_true", help="from the default rate alone")
     parser.add_argument("--fresh", action="store_true", help="on other seeds")
     parser.add_argument("--scores", action="store_true", help="compare scores of probes instead")
@@ -66,9 +69,10 @@ def main() -> None:
         compare_scores(setting, folder / "scores.json")
         return
     seeds = FRESH if given.fresh else SEEDS
-    for name in given.methods.split(","):
+    usual = CONFIRMED if given.fresh else METHODS
+    for name in given.methods.split(",") if given.methods else usual:
         method = METHODS[name]
-        if given.default:
+        if given.default or given.fresh:
             method = replace(method, starts=method.starts[:1])
         for _ in chosen(setting, method, partial(do, cells), seeds):
             pass
@@ -92,7 +96,11 @@ def report(cells: Any, seeds: Any, folder: Path) -> None:
     tables.write_comparison(cells.setting, found, folder)
     metric = get_task(cells.setting.task).metric
     save_comparison(cells.setting, metric, found, folder / "curves.png")
-    for line in (*tables.comparison(found), "", *tables.searches(found)):
+    lines = [*tables.comparison(found), "", *tables.searches(found)]
+    if seeds == FRESH:
+        confirmed = [METHODS[name] for name in CONFIRMED]
+        lines += ["", *tables.comparison(rows(finished(cells, confirmed, SEEDS + FRESH)))]
+    for line in lines:
         console.print(line, highlight=False, markup=False)
 
 

@@ -43,7 +43,12 @@ SCRIPTS = {
     "autolrs-shakespeare": "automatic.py shakespeare",
     "autolrs-fashion": "automatic.py fashion",
     "autolrs-cifar10": "automatic.py cifar10",
+    **{
+        f"autolrs-fresh-{task}": f"automatic.py {task} --fresh"
+        for task in ("logreg", "mlp", "shakespeare", "fashion", "cifar10")
+    },
     "autolrs-scores": "automatic.py fashion --scores",
+    "autolrs-scores-shakespeare": "automatic.py shakespeare --scores",
 }
 
 
