@@ -1,36 +1,17 @@
-"""``ritard relax``: what it prints and writes, that it goes on after a kill, what it refuses."""
+"""``ritard relax``: what it prints and writes, and what it refuses."""
 
 import csv
 import json
-import os
-import signal
-import subprocess
-import sys
-import time
 
 import numpy as np
 import pytest
 from ritard.experiments.__main__ import run
-from ritard.experiments.cli.app import app
-from ritard.experiments.cli.relax import relax
 from ritard.experiments.relax.problems import get_problem
 from ritard.experiments.relax.tuners import Arms, make_tuner, tuner_names
 from ritard.solvers.linear import solve
 from ritard.solvers.linear.gallery import LOW_VARIANCE, Parametric, Shift, laplacian
 
-if relax not in [command.callback for command in app.registered_commands]:
-    app.command()(relax)
-
 SMALL = "relax --problem heat --nx 8 --steps 40".split()
-ALONE = """
-import sys
-from ritard.experiments.__main__ import run
-from ritard.experiments.cli.app import app
-from ritard.experiments.cli.relax import relax
-if relax not in [command.callback for command in app.registered_commands]:
-    app.command()(relax)
-sys.exit(run(sys.argv[1:]))
-"""
 
 
 @pytest.fixture
@@ -85,23 +66,6 @@ def test_it_writes_everything_and_prints_the_table(here, capsys):
     assert capsys.readouterr().out == made["report.json"].decode()
     assert {name: (folder / name).read_bytes() for name in made} == made
     assert json.loads(made["report.json"])["task"]["nx"] == 8
-
-
-OPTIONS = "relax --problem heat --nx 30 --steps 700 --tuner chebcb,tsallis --out".split()
-
-
-def test_a_killed_run_goes_on_as_if_nothing_had_happened(here):
-    checkpoint = here / "killed" / "chebcb.checkpoint"
-    env = os.environ | {"OMP_NUM_THREADS": "1"}
-    process = subprocess.Popen([sys.executable, "-c", ALONE, *OPTIONS, "killed"], env=env)
-    while not checkpoint.exists() and process.poll() is None:
-        time.sleep(0.01)
-    process.send_signal(signal.SIGKILL)
-    assert process.wait() == -signal.SIGKILL and not (here / "killed/report.json").exists()
-    assert run([*OPTIONS, "killed"]) == run([*OPTIONS, "whole"]) == 0
-    reports = [(here / name / "report.json").read_bytes() for name in ("killed", "whole")]
-    assert reports[0] == reports[1]
-    assert systems(here / "killed") == systems(here / "whole")
 
 
 def test_another_run_in_the_same_folder_is_refused(here, capsys):

@@ -2,7 +2,6 @@
 
 import json
 import os
-import signal
 import sqlite3
 import subprocess
 import sys
@@ -238,19 +237,6 @@ def test_two_started_by_hand_share_the_work_as_one_command_with_two_jobs(tmp_pat
     for url in (journal, sqlite):
         assert set(completed(url).values()) == {1} and len(completed(url)) == 16
     assert len({t.user_attrs["worker"] for t in trials(sqlite)}) == 2
-
-
-def test_stopped_then_killed_then_finished(tmp_path):
-    url = f"sqlite:///{tmp_path}/runs.db"
-    process = start(tmp_path, url, "--budgets", "50")
-    wait_for_running(url, process)
-    process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=30)
-    assert process.returncode == 130 and "the same command goes on" in err
-    assert "Traceback" not in err
-    assert not any(t.state.name == "RUNNING" for t in trials(url))
-    kill_in_the_middle_and_finish(tmp_path, url, "--budgets", "50")
-    assert DIED in {t.user_attrs.get("failed") for t in trials(url)}
 
 
 def test_workers_end_with_the_command_that_started_them(tmp_path):

@@ -36,7 +36,7 @@ def short_cases() -> tuple[Case, ...]:
     return (
         _compare("--budgets", "5", "--seeds", "2"),
         _search("--nfe", "2", "--evaluations", "16", "--noises", "32,16,16", "--no-refine"),
-        _relax("--nx", "20", "--steps", "400"),
+        _relax("--nx", "30", "--steps", "700"),
         _autolrs("--steps", "400", "--overhead", "0.8"),
         *(_fit(name, 400) for name in FITS),
     )
