@@ -30,7 +30,10 @@ _EXTRAS = {"numba": "solvers", "pyamg": "solvers", "diffusers": "diffusers"}
 def main() -> None:
     """Run the command line; the process ends with its exit code."""
     signal.signal(signal.SIGTERM, _terminate)
-    sys.exit(run(sys.argv[1:]))
+    code = run(sys.argv[1:])
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)  # it ends, and what it did stands
+    sys.exit(code)
 
 
 def run(arguments: Sequence[str]) -> int:

@@ -29,7 +29,7 @@ def forked():
 @pytest.mark.parametrize("case", short_cases(), ids=lambda case: case.name)
 def test_killed_and_stopped_it_ends_as_if_nothing_had_happened(case, forked, tmp_path):
     (row,) = Plan(3, 0, tmp_path, forked, forked).rows(case, hardships={})
-    assert row.verdict == Verdict()
+    assert row.verdict == Verdict(), row.verdict.said
     assert (row.kills, row.signals) == (3, 2) and row.completed >= 1
 
 
@@ -125,7 +125,11 @@ def test_work_done_twice_and_lost_is_counted():
         (0, "done", ""),
         (1, "oh\n", "ended with 1, expected 0/130: oh"),
         (None, "", "did not end, expected 0/130: nothing was said"),
-        (130, "Traceback (most recent call last):\nKeyboardInterrupt", "a traceback: Keyboard"),
+        (
+            130,
+            "Traceback (most recent call last):\nKeyboardInterrupt",
+            "ended with 130, with a traceback: Keyboard",
+        ),
     ],
 )
 def test_how_a_command_may_end(code, said, fault, tmp_path):

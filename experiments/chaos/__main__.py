@@ -27,7 +27,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="ritard-chaos-", dir=asked.out) as folder:
         plan = Plan(asked.kills, asked.seed, Path(folder).absolute(), Forked(), fresh)
         for row in _all_rows(plan, cases):
-            print(" | ".join(row.cells()), file=sys.stderr, flush=True)
+            print(" | ".join(row.cells()), *row.verdict.said, sep="\n", file=sys.stderr, flush=True)
             rows.append(row)
             report.write(rows, asked.seed, cases, asked.out)
     print(report.markdown(rows, asked.seed, cases), end="")

@@ -52,12 +52,14 @@ class Verdict:
         lost: Pieces of work that were finished, and then not, or gave something else.
         equal: Whether every result equals the undisturbed one.
         faults: Everything that should not be, in words.
+        said: What commands printed that ended badly, for who looks into it.
     """
 
     twice: int = 0
     lost: int = 0
     equal: bool = True
     faults: list[str] = field(default_factory=list[str])
+    said: list[str] = field(default_factory=list[str], repr=False)
 
     def complete(self, case: Case, place: Place, calm: Calm) -> None:
         """Judge a complete run."""
@@ -89,8 +91,10 @@ class Verdict:
         if code not in expected:
             how = "did not end" if code is None else f"ended with {code}"
             self.faults.append(f"{how}, expected {'/'.join(map(str, expected))}: {last_line(said)}")
+            self.said.append(said)
         elif TRACE in said:
-            self.faults.append(f"a traceback: {last_line(said)}")
+            self.faults.append(f"ended with {code}, with a traceback: {raised(said)}")
+            self.said.append(said)
 
 
 def difference(expected: Any, found: Any, where: str = "") -> str:
@@ -119,6 +123,12 @@ def files(place: Place) -> frozenset[str]:
 def contents(place: Place) -> dict[Path, bytes]:
     """All files in a working directory, with what they hold."""
     return {path: path.read_bytes() for path in place.work.rglob("*") if path.is_file()}
+
+
+def raised(text: str) -> str:
+    """What the first traceback ends with."""
+    lines = text.partition(TRACE)[2].splitlines()[1:]
+    return next((line.strip()[:300] for line in lines if line and line[0] != " "), "cut off")
 
 
 def last_line(text: str) -> str:

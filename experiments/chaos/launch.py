@@ -17,7 +17,15 @@ from typing import Any
 from . import limits
 from .case import Case
 
-HEAVY = ("lightning.pytorch", "optuna", "matplotlib.figure", "numba", "sqlalchemy", "typer")
+HEAVY = (
+    "optuna",
+    "matplotlib.figure",
+    "numba",
+    "sqlalchemy",
+    "typer",
+    "ritard.experiments.chaos.fits",
+    "ritard.experiments.compare",
+)
 """What takes seconds to import."""
 
 _ENVIRONMENT = {"OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}

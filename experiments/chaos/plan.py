@@ -52,7 +52,8 @@ class Plan:
         again = self._timed(case, place, self.launch)
         polite = again if self.polite is self.launch else self._timed(case, place, self.polite)
         kill = Start(self.launch, 0.0, again)
-        stop = Start(self.polite, 0.5 if self.polite is self.launch else 1.0, polite)
+        # Before a command has begun, its process cannot be asked to end.
+        stop = Start(self.polite, polite / 3, polite)
         starts: dict[int, Start] = {signal.SIGKILL: kill, signal.SIGINT: stop, signal.SIGTERM: stop}
         return Calm.read(case, place, seconds, again), starts
 
