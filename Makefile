@@ -5,7 +5,7 @@ BIN := .venv/bin
 RITARD_DATA ?= $(abspath $(wildcard ../shared/data))
 export RITARD_DATA
 
-.PHONY: setup demo test test-slow lint bench results unet clean
+.PHONY: setup demo test test-slow lint bench chaos results unet gallery api clean
 
 setup: .venv/.installed
 
@@ -29,14 +29,24 @@ test: lint  ## lint, types, tests, doctests
 test-slow: setup
 	$(BIN)/python -m pytest -m slow
 
-bench: setup  ## ratios against peers, in one run
-	@for script in experiments/benchmarks/*.py; do $(BIN)/python $$script || exit 1; done
+bench: setup  ## every ratio that has a goal, ours against a peer in the same run: one table
+	$(BIN)/python experiments/benchmarks/run.py
+
+chaos: setup  ## kill, stop, starve and lock out every long command, and check what is left: an hour
+	$(BIN)/python -m ritard.experiments.chaos
 
 results: setup  ## the rows of RESULTS.md; ROW=name runs one; a killed run goes on
 	$(BIN)/python experiments/results/run.py $(ROW)
 
 unet: setup  ## train the small U-Net of the testbeds: about 40 minutes on one core; a killed run goes on
 	$(BIN)/python -m ritard.experiments.testbeds.train_unet
+
+gallery: setup  ## the pictures of docs/images, from committed results
+	$(BIN)/python -m ritard.experiments.gallery
+
+api: setup  ## the API reference, in build/api; a warning is an error
+	$(BIN)/python -W error::UserWarning -m pdoc --docformat google --output-directory build/api \
+	  ritard.schedules ritard.solvers ritard.tuners ritard.experiments
 
 clean:
 	rm -rf .venv build dist *.egg-info

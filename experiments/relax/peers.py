@@ -1,7 +1,5 @@
 """Processor time of one heat step by relaxation and by what stands beside it."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace

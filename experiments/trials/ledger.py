@@ -6,8 +6,6 @@ alive, the worker withdraws. Numbers are given out in order by the storage, so o
 claim one job at once exactly the lowest keeps it.
 """
 
-from __future__ import annotations
-
 import math
 from collections import Counter
 from collections.abc import Generator

@@ -1,7 +1,5 @@
 """Opening the storage of shared work: any that Optuna knows, checked before it is touched."""
 
-from __future__ import annotations
-
 import json
 import os
 import time

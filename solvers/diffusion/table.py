@@ -1,7 +1,5 @@
 """The coefficient table: any sampler as rows that a short executor runs."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import InitVar, dataclass, replace
 from functools import cached_property
@@ -106,7 +104,7 @@ class CoefficientTable:
         """The last row that uses each output."""
         return {(node, row.kind): i for i, row in enumerate(self.rows) for node, _ in row.terms}
 
-    def detach(self) -> CoefficientTable:
+    def detach(self) -> "CoefficientTable":
         """The same table with plain numbers."""
         return replace(
             self,
@@ -119,7 +117,7 @@ class CoefficientTable:
             ),
         )
 
-    def on(self, noise: NoiseSchedule) -> CoefficientTable:
+    def on(self, noise: NoiseSchedule) -> "CoefficientTable":
         """The same sampler at the same lambdas under another noise schedule, as plain numbers.
 
         The samples, divided by alpha, are the same. ValueError where a lambda is out of range.
@@ -149,7 +147,7 @@ class CoefficientTable:
         )
 
     @staticmethod
-    def from_dict(data: Any) -> CoefficientTable:
+    def from_dict(data: Any) -> "CoefficientTable":
         """From :meth:`to_dict`; ValueError names what is wrong with it."""
         data = _json.body("table", data)
         with _json.reading("coefficient table"):
