@@ -123,8 +123,10 @@ def test_a_mistake_is_one_line_and_writes_nothing(arguments, message, here, caps
 
 def test_solves_that_fail_are_counted_not_raised(here, capsys):
     options = "relax --problem nine-point --nx 12 --steps 12 --method sor --maxiter 30".split()
-    assert run([*options, "--tuner", "fixed:1,thompson", "--json"]) == 0
-    rows = json.loads(capsys.readouterr().out)["tuners"]
+    assert run([*options, "--tuner", "fixed:1,thompson", "--json"]) == 1  # not one succeeds
+    out, err = capsys.readouterr()
+    assert err.splitlines()[-1] == "error: no solve came to rtol=1e-08 within --maxiter"
+    rows = json.loads(out)["tuners"]
     assert [row["systems"] for row in rows] == [12, 12]
     assert rows[0]["failed"] == 12 and rows[0]["iterations"] == 360
 
