@@ -1,6 +1,7 @@
 """Checks of arguments: each names the argument, its value, and what is allowed."""
 
 import math
+import reprlib
 from collections.abc import Callable
 from typing import Any
 
@@ -24,11 +25,12 @@ def number(
     """
     value = plain(value)
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise TypeError(f"{name}={value!r}: expected a number, got {type(value).__name__}")
+        raise TypeError(f"{name}={shown(value)}: expected a number, got {type(value).__name__}")
     below = value <= low if open_low else value < low
     above = value >= high if open_high else value > high
-    if not math.isfinite(value) or below or above:
-        raise ValueError(f"{name}={value!r}: expected {_range(low, high, open_low, open_high)}")
+    if not _finite(value) or below or above:
+        allowed = _range(low, high, open_low, open_high)
+        raise ValueError(f"{name}={shown(value)}: expected {allowed}")
     return value
 
 
@@ -36,10 +38,30 @@ def whole(name: str, value: Any, *, low: int = 0) -> int:
     """Return ``value`` as an int of at least ``low``, or raise TypeError or ValueError."""
     value = plain(value)
     if isinstance(value, bool) or not isinstance(value, int):
-        raise TypeError(f"{name}={value!r}: expected an int >= {low}, got {type(value).__name__}")
+        kind = type(value).__name__
+        raise TypeError(f"{name}={shown(value)}: expected an int >= {low}, got {kind}")
     if value < low:
-        raise ValueError(f"{name}={value!r}: expected an int >= {low}")
+        raise ValueError(f"{name}={shown(value)}: expected an int >= {low}")
     return value
+
+
+def finite_or_not(cost: Any) -> float:
+    """``cost`` as a number, which may be NaN or infinite; TypeError where it is none."""
+    if type(cost) is float:
+        return cost
+    found = plain(cost)
+    if isinstance(found, bool) or not isinstance(found, int | float):
+        raise TypeError(f"cost={shown(cost)}: expected a number, got {type(cost).__name__}")
+    return found
+
+
+def shown(value: Any, most: int = 100) -> str:
+    """A value as it may stand in a message: not endless, whatever it is."""
+    try:
+        text = repr(value)
+    except RecursionError:  # nested a thousand deep
+        text = reprlib.repr(value)
+    return text if len(text) <= most else f"{text[: most - 20]}... ({len(text)} characters)"
 
 
 def plain(value: Any) -> Any:
@@ -56,3 +78,11 @@ def _range(low: float, high: float, open_low: bool, open_high: bool) -> str:
     if math.isinf(low):
         return f"a finite number {'<' if open_high else '<='} {high:g}"
     return f"a number in {'(' if open_low else '['}{low:g}, {high:g}{')' if open_high else ']'}"
+
+
+def _finite(value: float) -> bool:
+    """Whether it is a number that a float can hold; an int may be too large."""
+    try:
+        return math.isfinite(value)
+    except OverflowError:
+        return False

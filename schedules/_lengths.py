@@ -4,7 +4,7 @@ from fractions import Fraction
 from functools import lru_cache
 from typing import Any
 
-from ._checks import plain
+from ._checks import plain, shown
 
 Length = float
 """A float in (0, 1) is a fraction of the run; an int >= 0 counts the budget's unit."""
@@ -19,22 +19,25 @@ def length(name: str, value: Any) -> Length:
     """
     value = plain(value)
     if isinstance(value, int) and not isinstance(value, bool):
-        if value >= 0:
+        if 0 <= value <= MOST:
             return value
     elif isinstance(value, float):
         if 0.0 < value < 1.0:
             return value
     else:
-        raise TypeError(f"{name}={value!r}: expected {_ALLOWED}, got {type(value).__name__}")
-    raise ValueError(f"{name}={value!r}: expected {_ALLOWED}")
+        raise TypeError(f"{name}={shown(value)}: expected {_ALLOWED}, got {type(value).__name__}")
+    raise ValueError(f"{name}={shown(value)}: expected {_ALLOWED}")
 
 
 def lengths(name: str, values: Any) -> tuple[Length, ...]:
     """Return a tuple of valid lengths, or raise TypeError or ValueError."""
     if isinstance(values, str) or not hasattr(values, "__iter__"):
-        raise TypeError(f"{name}={values!r}: expected a tuple, each entry {_ALLOWED}")
+        raise TypeError(f"{name}={shown(values)}: expected a tuple, each entry {_ALLOWED}")
     return tuple(length(name, value) for value in values)
 
+
+MOST = 2**63 - 1
+"""More than this nothing counts: a length is turned into a float."""
 
 _ALLOWED = "a fraction of the run (a float in (0, 1)) or a count (an int >= 0)"
 

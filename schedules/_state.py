@@ -1,12 +1,37 @@
-"""Checking a saved state of ScheduleLR before anything is taken from it."""
+"""Checking a saved state before anything is taken from it."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
-from ._checks import number
+from ._checks import number, shown
+from ._lengths import MOST
+
+DAMAGE = (
+    *(KeyError, TypeError, ValueError, IndexError),
+    *(AttributeError, OverflowError, RecursionError),
+)
+"""What reading a damaged state may lead to."""
+
+
+@contextmanager
+def reading(what: str) -> Generator[None]:
+    """Turn what a damaged state leads to into a ValueError that says so."""
+    try:
+        yield
+    except DAMAGE as error:
+        text = shown(error, 400)
+        raise ValueError(f"state_dict: {what}: {text}; expected a saved one") from error
+
+
+def check_keys(kind: str, state: Any, here: Mapping[str, Any]) -> None:
+    """ValueError where a saved state does not hold just what the state of ``kind`` holds."""
+    if not isinstance(state, Mapping) or state.keys() != here.keys():
+        held = sorted(map(str, state)) if isinstance(state, Mapping) else type(state).__name__
+        raise ValueError(f"state_dict: not of a {kind}, it holds {held}")
 
 
 def check_state(state: Any, here: Mapping[str, Any]) -> None:
@@ -18,34 +43,36 @@ def check_state(state: Any, here: Mapping[str, Any]) -> None:
             with entries that are no numbers.
     """
     if not isinstance(state, Mapping):
-        raise TypeError(f"state_dict={state!r}: expected what state_dict() gave")
+        raise TypeError(f"state_dict={shown(state)}: expected what state_dict() gave")
     missing = here.keys() - state.keys()
     if missing:
         raise ValueError(f"state_dict: not of a ScheduleLR, it lacks {sorted(missing)}")
     if here["schedules"] != state["schedules"]:
         raise ValueError(
-            f"state_dict: saved with schedule {state['schedules']}, this scheduler has "
+            f"state_dict: saved with schedule {shown(state['schedules'])}, this scheduler has "
             f"{here['schedules']}; build the saved one, or start anew by "
             "ScheduleLR(..., last_epoch=...)"
         )
     for key in ("last_epoch", "_step_count"):  # last_epoch: below -1 inside nested SequentialLRs
-        if type(state[key]) is not int:
-            raise ValueError(f"state_dict: {key}={state[key]!r}; expected an int")
+        if type(state[key]) is not int or abs(state[key]) > MOST:
+            raise ValueError(f"state_dict: {key}={shown(state[key])}; expected an int")
     for key in ("scale", "elapsed"):
         _check_number(key, state[key], low=0)
     if type(state["in_charge"]) is not bool:
-        raise ValueError(f"state_dict: in_charge={state['in_charge']!r}; expected a bool")
+        raise ValueError(f"state_dict: in_charge={shown(state['in_charge'])}; expected a bool")
     for key in ("budget", "bases"):
         found, names = state[key], sorted(here[key])
         if not isinstance(found, Mapping) or sorted(found) != names:
-            raise ValueError(f"state_dict: {key}={found!r}; expected a dict with {names}")
+            raise ValueError(f"state_dict: {key}={shown(found)}; expected a dict with {names}")
+    if not isinstance(state["budget"]["unit"], str):
+        raise ValueError(f"state_dict: budget={shown(state['budget'])}; expected its unit's name")
     for name, bases in here["bases"].items():
         _check_bases(name, state["bases"][name], len(bases))
 
 
 def _check_bases(name: str, bases: Any, groups: int) -> None:
     if not isinstance(bases, list | tuple):
-        raise ValueError(f"state_dict: bases of {name!r}: {bases!r}; expected a list of numbers")
+        raise ValueError(f"state_dict: bases of {name!r}: {shown(bases)}; expected numbers")
     for base in bases:
         _check_number(f"bases of {name!r}", base)
     if len(bases) != groups:

@@ -12,6 +12,8 @@ from difflib import get_close_matches
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
+from ._checks import shown
+
 if TYPE_CHECKING:
     from .schedule import Schedule
 
@@ -60,7 +62,7 @@ def split(text: str, separator: str) -> list[str]:
             pieces.append(text[start:i])
             start = i + 1
     if depth != 0:
-        raise ValueError(f"{_short(text)}: brackets do not match")
+        raise ValueError(f"{shown(text)}: brackets do not match")
     return [*pieces, text[start:]] if text.strip() else []
 
 
@@ -69,11 +71,11 @@ def parse_schedule(text: str) -> Schedule:
     if not isinstance(text, str):  # pyright: ignore[reportUnnecessaryIsInstance]
         raise TypeError(f"text={text!r}: expected a str, such as 'uba(phi=5)+warmup(0.05)'")
     if max(text.count("+"), _depth(text)) > _DEEPEST:
-        raise ValueError(f"schedule {_short(text)}: more than {_DEEPEST} levels or operators")
+        raise ValueError(f"schedule {shown(text)}: more than {_DEEPEST} levels or operators")
     parts = split(text, "+")
     if not parts:
         allowed = ", ".join(names(operators=False))
-        raise ValueError(f"schedule {_short(text)}: expected one of {allowed}")
+        raise ValueError(f"schedule {shown(text)}: expected one of {allowed}")
     schedule: Schedule | None = None
     for part in parts:
         schedule = parse_part(part, schedule, text)
@@ -111,9 +113,9 @@ def _from_plain(data: Any, depth: int) -> Schedule:
     if depth > _DEEPEST:
         raise ValueError(f"a saved schedule nested deeper than {_DEEPEST} levels")
     if not isinstance(data, dict) or not isinstance(data.get("name"), str):
-        raise ValueError(f"{_short(data)}: expected a saved schedule, a dict with its 'name'")
+        raise ValueError(f"{shown(data)}: expected a saved schedule, a dict with its 'name'")
     settings = {k: _value_from_plain(v, depth) for k, v in data.items() if k != "name"}
-    return _build(_find(data["name"], operators=None), [], settings, _short(data))
+    return _build(_find(data["name"], operators=None), [], settings, shown(data))
 
 
 def parse_part(part: str, base: Schedule | None, text: str) -> Schedule:
@@ -121,7 +123,7 @@ def parse_part(part: str, base: Schedule | None, text: str) -> Schedule:
     match = _PART.fullmatch(part.strip())
     if match is None:
         raise ValueError(
-            f"schedule {_short(text)}: cannot read {_short(part)}; expected name(settings)"
+            f"schedule {shown(text)}: cannot read {shown(part)}; expected name(settings)"
         )
     cls = _find(match[1].lower(), operators=base is not None)
     args: list[Any] = [] if base is None else [base]
@@ -130,14 +132,14 @@ def parse_part(part: str, base: Schedule | None, text: str) -> Schedule:
         keyed = _KEYED.fullmatch(piece.strip())
         if not (keyed[2] if keyed else piece).strip():
             where = f"setting {keyed[1]!r}" if keyed else "a setting"
-            raise ValueError(f"{_short(text)}: {where} of {cls.name} is empty; expected a value")
+            raise ValueError(f"{shown(text)}: {where} of {cls.name} is empty; expected a value")
         if keyed is None:
             args.append(_parse_value(piece))
         elif keyed[1] in settings:
-            raise ValueError(f"{_short(text)}: {keyed[1]!r} is given twice of {cls.name}")
+            raise ValueError(f"{shown(text)}: {keyed[1]!r} is given twice of {cls.name}")
         else:
             settings[keyed[1]] = _parse_value(keyed[2])
-    return _build(cls, args, settings, _short(text))
+    return _build(cls, args, settings, shown(text))
 
 
 def _parse_value(text: str) -> Any:
@@ -168,7 +170,7 @@ def _find(name: str, *, operators: bool | None) -> type[Schedule]:
     close = get_close_matches(name, allowed, n=1)
     hint = f" (did you mean {close[0]!r}?)" if close else ""
     what = "an operator" if operators else "a schedule"
-    raise ValueError(f"{_short(name)} is not {what}{hint}; expected one of {', '.join(allowed)}")
+    raise ValueError(f"{shown(name)} is not {what}{hint}; expected one of {', '.join(allowed)}")
 
 
 def _build(cls: type[Schedule], args: list[Any], settings: dict[str, Any], text: str) -> Schedule:
@@ -181,7 +183,7 @@ def _build(cls: type[Schedule], args: list[Any], settings: dict[str, Any], text:
         if key not in usual or key in given:
             twice = "is given twice" if key in given else "is not a setting"
             allowed = ", ".join(shown) or "none"
-            raise ValueError(f"{text}: {_short(key)} {twice} of {cls.name}; it has: {allowed}")
+            raise ValueError(f"{text}: {shown(key)} {twice} of {cls.name}; it has: {allowed}")
     missing = [k for k, v in usual.items() if v is MISSING and k not in given and k not in settings]
     if missing:
         raise ValueError(f"{text}: {cls.name} needs {', '.join(missing)}")
@@ -208,12 +210,6 @@ def _value_from_plain(value: Any, depth: int) -> Any:
 def _depth(text: str) -> int:
     """How deep brackets are nested at most."""
     return max(accumulate(((char == "(") - (char == ")") for char in text), initial=0))
-
-
-def _short(value: Any) -> str:
-    """A value as it may stand in an error message."""
-    text = repr(value)
-    return text if len(text) <= 100 else f"{text[:80]}... ({len(text)} characters)"
 
 
 def _is_operator(cls: type[Schedule]) -> bool:

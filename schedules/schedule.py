@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from . import _text
-from ._checks import number, plain
+from ._checks import number, plain, shown
 from ._lengths import Length
 from .budget import Budget
 
@@ -243,7 +243,7 @@ class Schedule(ABC):
 def operand(name: str, value: Any) -> Schedule:
     """Return a schedule that an operator acts on, or raise TypeError."""
     if not isinstance(value, Schedule):
-        raise TypeError(f"{name}={value!r}: expected a schedule")
+        raise TypeError(f"{name}={shown(value)}: expected a schedule")
     return value
 
 

@@ -311,7 +311,7 @@ DECISIONS = [
         lambda: CoefficientTable.from_dict([]),
     ),
     Wrong("CoefficientTable.on", ("noise=3",), lambda: TABLE.on(3), TypeError),
-    Wrong("lower", ("schedule=3",), lambda: lower(3), TypeError),
+    Wrong("lower", ("schedule=int",), lambda: lower(3), TypeError),
     Wrong("lower", ("times: expected 5", "3"), lambda: lower(ddim(VP, GRID), times=GRID[:3])),
     Wrong("lower", ("VPLinear",), lambda: lower(ddim(VP, GRID), EDM())),
 ]

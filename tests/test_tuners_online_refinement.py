@@ -486,7 +486,7 @@ def others() -> dict[str, Any]:
         "no lines": broken({"course": []}),
         "course: factor='x'": broken({"course": [[0, "x", 50]]}),
         "steps: 1 of them for 0 norms": broken({"recorder": waiting}),
-        "KeyError": broken({"recorder": {}}),
+        "not of a GradNormRecorder": broken({"recorder": {}}),
     }
 
 

@@ -302,7 +302,7 @@ def test_the_usual_refinement_is_left_out_where_it_cannot_be() -> None:
         ({"nfe": 0}, "nfe=0"),
         ({"nfe": 3, "evaluations": 3}, "evaluations=3"),
         ({"nfe": 3, "share": 1.0}, "share=1.0"),
-        ({"nfe": 3, "fixed": {}}, "none of 0 fixed samplers"),
+        ({"nfe": 3, "fixed": {}}, "fixed={}"),
     ],
 )
 def test_bad_settings_are_refused(keywords: dict[str, Any], error: str) -> None:

@@ -9,9 +9,10 @@ from torch import Tensor
 from torch.amp.grad_scaler import GradScaler
 from torch.optim import Optimizer
 
-from ..schedules import Budget, GradNormRecorder, GradNorms, Linear, ScheduleLR, Tabulated
+from ..schedules import Budget, GradNormRecorder, Linear, ScheduleLR, Tabulated
 from ..schedules._checks import number
-from ..schedules._state import check_state
+from ..schedules._state import check_state, reading
+from ..schedules.refinement._log import checked_state
 from ..schedules.refinement.norms import Norm
 from ._course import Course
 from ._forecast import refined_slope
@@ -240,11 +241,9 @@ def _counted(total_steps: int | Budget) -> Budget:
 def _checked(kept: Any) -> tuple[Levels, Course]:
     """The levels and the course of a saved state; ValueError where it holds none."""
     levels, course = Levels(1), Course(1)
-    try:
+    with reading("refinement"):
         number("scale", kept["scale"], low=0)
         levels.load_state_dict(kept["levels"])
         course.load_state_dict(kept["course"])
-        GradNorms.of(kept["recorder"]["norms"], steps=kept["recorder"]["steps"])
-    except (KeyError, TypeError, ValueError) as error:
-        raise ValueError(f"state_dict: refinement: {error!r}; expected a saved one") from error
+        checked_state(kept["recorder"])
     return levels, course

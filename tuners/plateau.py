@@ -6,7 +6,8 @@ import math
 from typing import Any
 
 # The house's argument checks are shared by all rooms.
-from ..schedules._checks import number, whole
+from ..schedules._checks import finite_or_not, number, whole
+from ..schedules._state import check_keys, reading
 
 
 class Plateau:
@@ -53,8 +54,9 @@ class Plateau:
         return self._scale
 
     def tell(self, choice: float, cost: float) -> None:
-        """Report the metric that training at this scale reached; lower is better."""
+        """Report the metric that training at this scale reached; TypeError for no number."""
         del choice  # the scale only ever changes here
+        cost = finite_or_not(cost)
         bar = self._best - self.threshold * abs(self._best) if self._best < math.inf else math.inf
         if cost < bar:
             self._best, self._bad = cost, 0
@@ -68,8 +70,12 @@ class Plateau:
         return {"scale": self._scale, "best": self._best, "bad": self._bad}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Go on from a saved state; ValueError where it is not a Plateau's."""
-        if state_dict.keys() != self.state_dict().keys():
-            raise ValueError(f"state_dict: not of a Plateau, it holds {sorted(state_dict)}")
-        self._scale = state_dict["scale"]
-        self._best, self._bad = state_dict["best"], state_dict["bad"]
+        """Go on from a saved state; ValueError, with nothing changed, where it is none."""
+        check_keys("Plateau", state_dict, self.state_dict())
+        with reading("Plateau"):
+            scale = number("scale", state_dict["scale"], low=0, high=1)
+            bad = whole("bad", state_dict["bad"])
+            best = state_dict["best"]
+            if best != math.inf:  # before the first tell
+                number("best", best)
+        self._scale, self._best, self._bad = scale, best, bad

@@ -17,6 +17,7 @@ from ...schedules import (
     predicted_gain,
     refine,
 )
+from ...schedules._checks import whole
 from ...schedules.refinement.refine import filtered
 from .problem import FAR, Problem, load, minimise
 from .sgd import run_sgd
@@ -57,6 +58,12 @@ class Protocol:
     steps: int = 2_000
     seeds: int = 10
     first_seed: int = 0
+
+    def __post_init__(self) -> None:
+        """Check the settings."""
+        whole("steps", self.steps, low=1)
+        whole("seeds", self.seeds, low=1)
+        whole("first_seed", self.first_seed)
 
     @property
     def compared(self) -> range:

@@ -7,6 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from .._checks import shown
 from .._lengths import Length, fit, length
 from ..schedule import Array, Schedule, operand
 from ..shapes.one_minus_sqrt import OneMinusSqrt
@@ -63,5 +64,5 @@ def as_schedule(shape: Schedule | str) -> Schedule:
     if isinstance(shape, str):
         return Schedule.parse(shape)
     if not isinstance(shape, Schedule):  # pyright: ignore[reportUnnecessaryIsInstance]
-        raise TypeError(f"shape={shape!r}: expected a schedule or its name, such as '1-sqrt'")
+        raise TypeError(f"shape={shown(shape)}: expected a schedule or its name, such as '1-sqrt'")
     return shape

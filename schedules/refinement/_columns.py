@@ -58,7 +58,10 @@ def load_columns(path: Path, norm: Norm) -> GradNorms:
                 raise ValueError(
                     f"{path}, line {number}: {line[:80]!r}; expected two columns: step, norm"
                 ) from None
-    return entries.norms({"norm": norm, "optimizer": "", "meta": {}})
+    found = entries.norms({"norm": norm, "optimizer": "", "meta": {}})
+    if not len(found):  # the first byte of another kind of file looks like a header too
+        raise ValueError(f"{path}: no entries; expected a log of gradient norms")
+    return found
 
 
 def _is_number(word: str) -> bool:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 import reprlib
-import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,8 @@ from typing import Any
 import numpy as np
 
 from .._atomic import atomic_path
+from .._npz import load_npz
+from .._state import DAMAGE
 from ._columns import Entries, load_columns
 from .norms import GradNorms, Norm
 
@@ -95,7 +96,7 @@ def _load_lines(path: Path) -> GradNorms:
                     entries.drop_from(head.get("start", math.inf))
                 else:
                     entries.add(*entry)
-            except (ValueError, TypeError, OverflowError) as error:
+            except DAMAGE as error:
                 raise ValueError(
                     f"{path}, line {number}: not an entry of a log: {error}"
                 ) from error
@@ -106,9 +107,9 @@ def _load_lines(path: Path) -> GradNorms:
 
 def _load_npz(path: Path) -> GradNorms:
     try:
-        with np.load(path, allow_pickle=False) as data:
-            head = read_header(json.loads(str(data["header"])))
-            steps, norms = data["steps"], data["norms"]
-        return GradNorms.of(norms, head["norm"], steps, head["optimizer"], head["meta"])
-    except (KeyError, ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
+        data = load_npz(path)
+        head = read_header(json.loads(str(data["header"])))
+        steps: Any = data["steps"]
+        return GradNorms.of(data["norms"], head["norm"], steps, head["optimizer"], head["meta"])
+    except DAMAGE as error:
         raise ValueError(f"{path}: not an NPZ log of gradient norms: {error}") from error

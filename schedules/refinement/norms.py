@@ -67,7 +67,7 @@ class GradNorms:
         check_norm(norm)
         try:
             found = np.array(norms, dtype=np.float64).reshape(-1)
-        except (TypeError, ValueError) as error:
+        except (TypeError, ValueError, OverflowError) as error:
             raise ValueError(f"norms={reprlib.repr(norms)}: expected numbers") from error
         at = np.arange(len(found)) if steps is None else np.asarray(steps)
         if at.shape != found.shape:

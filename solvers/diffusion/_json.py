@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
+from ...schedules._checks import shown
+from ...schedules._state import DAMAGE
+
+T = TypeVar("T")
 VERSION = 1
 
 
@@ -23,11 +27,11 @@ def body(kind: str, data: Any) -> dict[str, Any]:
         raise ValueError(f"saved {kind}: expected a dict, got {type(data).__name__}")
     if data.get("format") != f"ritard-solver-{kind}":
         raise ValueError(
-            f"saved {kind}: format={data.get('format')!r}: expected 'ritard-solver-{kind}'"
+            f"saved {kind}: format={shown(data.get('format'))}: expected 'ritard-solver-{kind}'"
         )
     if data.get("version") != VERSION:
         raise ValueError(
-            f"saved {kind}: version={data.get('version')!r}: this release reads {VERSION}"
+            f"saved {kind}: version={shown(data.get('version'))}: this release reads {VERSION}"
         )
     return {k: v for k, v in data.items() if k not in ("format", "version")}
 
@@ -37,7 +41,9 @@ def reading(what: str) -> Generator[None]:
     """Turn the errors of a damaged file into one that says so."""
     try:
         yield
-    except (KeyError, TypeError, IndexError, AttributeError) as error:
+    except DAMAGE as error:
+        if isinstance(error, ValueError):  # it says what is wrong
+            raise
         raise ValueError(f"saved {what} is damaged: {type(error).__name__}: {error}") from error
 
 
@@ -45,8 +51,17 @@ def load(path: str | Path) -> Any:
     """A JSON file; ValueError names the file where it is not JSON."""
     try:
         return json.loads(Path(path).read_text(encoding="utf-8"))
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:
         raise ValueError(f"{path}: not JSON: {error}") from error
+
+
+def load_as(path: str | Path, read: Callable[[Any], T]) -> T:
+    """What ``read`` makes of a JSON file; ValueError names the file where it is not one."""
+    data = load(path)
+    try:
+        return read(data)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
 
 
 def number_out(value: float) -> float | str:

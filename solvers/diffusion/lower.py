@@ -8,7 +8,7 @@ from math import isinf
 from ._scalar import Scalar, as_float, expm1
 from .noise import Node, NoiseSchedule
 from .phi import derivative_weights, phi
-from .schedule import SolverSchedule
+from .schedule import SolverSchedule, as_solver_schedule
 from .step import Scaling, SolverStep, scale_of
 from .table import CoefficientTable, Row
 
@@ -33,8 +33,7 @@ def lower(
 
     Source: arXiv:2312.07243; update: exponential Taylor expansion as in arXiv:2211.01095.
     """
-    if not isinstance(schedule, SolverSchedule):  # pyright: ignore[reportUnnecessaryIsInstance]
-        raise TypeError(f"schedule={_short(schedule)}: expected a SolverSchedule")
+    as_solver_schedule(schedule)
     if noise is not None and noise != schedule.noise:
         raise ValueError(
             f"schedule: made for noise schedule {_short(schedule.noise)}, not for {_short(noise)}; "

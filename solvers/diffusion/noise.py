@@ -1,15 +1,13 @@
 """Noise schedules: how much of the data is left, and how much noise is in it, at each time."""
 
-from __future__ import annotations
-
 from abc import ABC, abstractmethod
 from dataclasses import asdict
 from typing import Any, ClassVar, NamedTuple
 
-from ...schedules._checks import number
+from ...schedules._checks import number, shown
 from ._scalar import Scalar, as_float, exp, sqrt
 
-NOISES: dict[str, type[NoiseSchedule]] = {}
+NOISES: "dict[str, type[NoiseSchedule]]" = {}
 """The known noise schedules by the name they are saved under."""
 
 
@@ -74,20 +72,20 @@ class NoiseSchedule(ABC):
         return {"name": self.name, **settings}
 
     @classmethod
-    def from_settings(cls, settings: dict[str, Any]) -> NoiseSchedule:
+    def from_settings(cls, settings: dict[str, Any]) -> "NoiseSchedule":
         """From what :meth:`to_dict` gives, without the name."""
         return cls(**settings)
 
     @staticmethod
-    def from_dict(data: Any) -> NoiseSchedule:
+    def from_dict(data: Any) -> "NoiseSchedule":
         """From :meth:`to_dict`.
 
         Raises:
             ValueError: an unknown name, or settings that are not of it.
         """
         name = data.get("name") if isinstance(data, dict) else None
-        if name not in NOISES:
-            raise ValueError(f"noise {name!r}: expected one of {', '.join(sorted(NOISES))}")
+        if not isinstance(name, str) or name not in NOISES:
+            raise ValueError(f"noise {shown(name)}: expected one of {', '.join(sorted(NOISES))}")
         settings = {
             k: tuple(v) if isinstance(v, list) else v for k, v in data.items() if k != "name"
         }

@@ -14,6 +14,14 @@ from .table import CoefficientTable
 Sampler = SolverSchedule | CoefficientTable
 
 
+def as_sampler(sampler: Any) -> Sampler:
+    """A sampler of either kind as it is; TypeError for anything else."""
+    if not isinstance(sampler, SolverSchedule | CoefficientTable):
+        name = type(sampler).__name__
+        raise TypeError(f"sampler={name}: expected a SolverSchedule or a CoefficientTable")
+    return sampler
+
+
 def load_sampler(data: Any) -> Sampler:
     """From either's ``to_dict``, or itself; ValueError where it is neither."""
     if isinstance(data, SolverSchedule | CoefficientTable):

@@ -139,7 +139,14 @@ class SolverSchedule:
     @staticmethod
     def load(path: str | Path) -> SolverSchedule:
         """Read what :meth:`save` wrote; ValueError where it is not one."""
-        return SolverSchedule.from_dict(_json.load(path))
+        return _json.load_as(path, SolverSchedule.from_dict)
+
+
+def as_solver_schedule(schedule: Any) -> SolverSchedule:
+    """A solver schedule as it is; TypeError for anything else."""
+    if not isinstance(schedule, SolverSchedule):
+        raise TypeError(f"schedule={type(schedule).__name__}: expected a SolverSchedule")
+    return schedule
 
 
 def check(schedule: SolverSchedule) -> None:

@@ -215,7 +215,7 @@ class Faithful(Mode):
         }
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Go on from a saved state."""
+        """Go on from a saved state; ValueError, with nothing changed, where it is none."""
         super().load_state_dict(state_dict)
         self._search = self._origin = None
         self._tau, self._left = state_dict["tau"], state_dict["left"]

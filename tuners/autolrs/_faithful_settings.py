@@ -36,6 +36,8 @@ class FaithfulSettings:
 
     def __post_init__(self) -> None:
         """Refuse what cannot be (TypeError, ValueError)."""
+        number("lr_min", self.lr_min, low=0, open_low=True)
+        number("lr_max", self.lr_max, low=self.lr_min, open_low=True)
         RateSearch(self.lr_min, self.lr_max, kappa=self.kappa, seed=self.seed)
         whole("k", self.k, low=1)
         whole("tau0", self.tau0, low=1)

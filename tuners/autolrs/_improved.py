@@ -244,9 +244,9 @@ class Improved(Mode):
         return super().state_dict() | mine
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Go on from a saved state."""
-        self.abandon()
+        """Go on from a saved state; ValueError, with nothing changed, where it is none."""
         super().load_state_dict(state_dict)
+        self.abandon()
         self._stage, self._rest = state_dict["stage"], state_dict["rest"]
         self._raised_from = state_dict["raised_from"]
 

@@ -88,6 +88,8 @@ class Settings:
         number("hold", self.hold, low=0, high=1, open_low=True, open_high=True)
         number("tail", self.tail, low=0, high=1, open_high=True)
         number("switching_cost", self.switching_cost, low=0)
+        if not callable(self.search):
+            raise TypeError(f"search={self.search!r}: expected a function (low, high) -> tuner")
 
     def plan(self, base: Schedule, total_steps: int) -> Plan:
         """The stages of a run: they begin where the base schedule first reaches half its peak."""

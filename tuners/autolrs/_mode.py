@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ...schedules._checks import number, whole
+from ...schedules._state import check_keys, reading
 from .report import Report
 
 
@@ -31,7 +33,17 @@ class Mode:
         }
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Go on from a saved state."""
-        self.scale = state_dict["scale"]
-        self.segments = [(int(t), float(scale)) for t, scale in state_dict["segments"]]
-        self.reports = [Report.from_dict(report) for report in state_dict["reports"]]
+        """Go on from a saved state; ValueError, with nothing changed, where it is none."""
+        check_keys(type(self).__name__, state_dict, self.state_dict())
+        with reading("search"):
+            scale = number("scale", state_dict["scale"], low=0, open_low=True)
+            segments = [
+                (whole("segments", t), float(number("segments", found)))
+                for t, found in state_dict["segments"]
+            ]
+            reports = [Report.from_dict(report) for report in state_dict["reports"]]
+            self._check(state_dict)
+        self.scale, self.segments, self.reports = scale, segments, reports
+
+    def _check(self, state_dict: Mapping[str, Any]) -> None:
+        """What a mode holds besides; TypeError or ValueError where it is not that."""

@@ -9,6 +9,7 @@ from typing import Any
 from torch import Tensor
 
 from ...schedules import ScheduleLR, Tabulated
+from ...schedules._state import check_state, reading
 from ._bench import Bench
 from ._faithful import Faithful
 from ._improved import Improved
@@ -129,15 +130,23 @@ class SearchedRun:
         """Go on from a saved state, after the model's and the optimizer's were loaded.
 
         Raises:
-            ValueError: it is of another mode or length of run.
+            ValueError: it is of another mode or length of run, or damaged. Nothing has been
+                changed then.
         """
+        if not isinstance(state_dict, dict):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise ValueError(f"state_dict={state_dict!r}; expected what state_dict() gave")
         mine = {"mode": type(self._mode).__name__.lower(), "total_steps": self.total_steps}
         for key, value in mine.items():
             if state_dict.get(key) != value:
                 raise ValueError(
                     f"state_dict: {key} is {state_dict.get(key)!r}, and this run's is {value!r}"
                 )
-        self.ledger.load_state_dict(state_dict["ledger"])
-        self._mode.load_state_dict(state_dict["search"])
-        self._bench.pilot.scheduler.load_state_dict(state_dict["scheduler"])
-        self._bench.pilot.scheduler.apply()
+        scheduler = self._bench.pilot.scheduler
+        with reading("AutoLRS"):
+            saved = {name: state_dict[name] for name in ("ledger", "search", "scheduler")}
+            Ledger().load_state_dict(saved["ledger"])
+            check_state(saved["scheduler"], scheduler.state_dict())
+        self._mode.load_state_dict(saved["search"])
+        self.ledger.load_state_dict(saved["ledger"])
+        scheduler.load_state_dict(saved["scheduler"])
+        scheduler.apply()

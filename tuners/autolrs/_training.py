@@ -59,6 +59,10 @@ class PlainTraining:
         step: Callable[[Any], Tensor] | None,
         state: Sequence[Any],
     ) -> None:
+        if not isinstance(model, nn.Module):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise TypeError(f"model={model!r}: expected a torch.nn.Module")
+        if not callable(loss):
+            raise TypeError(f"loss={loss!r}: expected a function of a batch")
         self.parts: Sequence[Any] = (model, optimizer, *state)
         self._modules = [part for part in self.parts if isinstance(part, nn.Module)]
         self._optimizer = optimizer

@@ -5,6 +5,9 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from ...schedules._checks import number
+from ...schedules._state import check_keys, reading
+
 
 class Climb:
     """Proposes scales one after the other: where to depends on what the last ones cost.
@@ -36,6 +39,9 @@ class Climb:
     """Octaves that are not divided any more."""
 
     def __init__(self, low: float, high: float) -> None:
+        number("low", low, low=0, open_low=True)
+        if not low < number("high", high):
+            raise ValueError(f"low={low!r}, high={high!r}: expected low < high")
         # Powers of two stay exact: a learned schedule then has the very rates of its run.
         self._middle, self._step = math.sqrt(low * high), math.log2(high / low) / 4
         self._costs: dict[float, float] = {}  # by octaves above the middle
@@ -53,7 +59,7 @@ class Climb:
         Of equal costs the last is taken for the best: where the middle diverged, differences are
         to the best so far.
         """
-        octaves = math.log2(choice / self._middle)
+        octaves = math.log2(number("choice", choice, low=0, open_low=True) / self._middle)
         known = self._asked if math.isclose(octaves, self._asked, abs_tol=1e-9) else octaves
         self._costs.pop(known, None)
         self._costs[known] = cost if math.isfinite(cost) else math.inf
@@ -63,9 +69,12 @@ class Climb:
         return {"asked": self._asked, "costs": [list(pair) for pair in self._costs.items()]}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Go on from there."""
-        self._asked = state_dict["asked"]
-        self._costs = {octaves: cost for octaves, cost in state_dict["costs"]}
+        """Go on from there; ValueError, with nothing changed, for another state."""
+        check_keys("Climb", state_dict, self.state_dict())
+        with reading("Climb"):
+            asked = float(number("asked", state_dict["asked"]))
+            pairs = [(number("octaves", at), float(cost)) for at, cost in state_dict["costs"]]
+        self._asked, self._costs = asked, dict(pairs)
 
     def _next(self) -> float:
         if not self._costs:

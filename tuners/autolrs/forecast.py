@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
+import reprlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+
+from ...schedules._checks import number
 
 Array = NDArray[np.float64]
 
@@ -69,7 +72,11 @@ def varpro(losses: Sequence[float], horizon: float) -> Forecast:
     Source: the forecast of AutoLRS, arXiv:2105.10762; variable projection: Golub & Pereyra
     (1973). Different: no outlier removal by splines, a grid in place of a simplex search.
     """
-    y = np.asarray(losses, dtype=np.float64)
+    number("horizon", horizon)
+    try:
+        y = np.asarray(losses, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"losses={reprlib.repr(losses)}: expected numbers") from error
     t = np.flatnonzero(np.isfinite(y)).astype(np.float64)
     y = y[np.isfinite(y)]
     if len(y) < 4 or y.min() == y.max():

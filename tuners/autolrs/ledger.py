@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from ...schedules._checks import number, whole
+from ...schedules._state import check_keys, reading
+
 FORWARD = 1 / 3
 """Cost of a forward pass for scoring, in updates: a backward pass costs two forward ones."""
 
@@ -46,5 +49,11 @@ class Ledger:
         return asdict(self)
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Go on from a saved state."""
+        """Go on from a saved state; ValueError, with nothing changed, where it is none."""
+        check_keys("Ledger", state_dict, self.state_dict())
+        with reading("Ledger"):
+            for name in ("productive", "search", "scored"):
+                whole(name, state_dict[name])
+            for name in ("seconds", "search_seconds"):
+                number(name, state_dict[name], low=0)
         self.__init__(**state_dict)

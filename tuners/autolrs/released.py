@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from ...schedules._checks import number, whole
 from .forecast import Array, Forecast, varpro
 
 
@@ -36,6 +37,11 @@ class Released:
 
     rounds: int = 10
     share: float = 0.03
+
+    def __post_init__(self) -> None:
+        """Check the settings."""
+        whole("rounds", self.rounds)
+        number("share", self.share, low=0, high=1, open_high=True)
 
     def __call__(self, losses: Sequence[float], horizon: float) -> Forecast:
         """The forecast at index ``horizon`` of losses at 0..n-1."""

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any, Generic, TypeVar, cast
 
 from ...schedules._checks import whole
+from ...schedules._state import check_keys
 from ._replay_batch import RecordedBatch, nbytes
 from ._snapshot_memory import free_on_host
 from ._snapshot_random import RandomState
@@ -150,6 +151,7 @@ class ReplayBuffer(Generic[Batch]):
 
     def load_state_dict(self, state_dict: dict[str, int]) -> None:
         """Go back to a position; as :meth:`rewind`, unless it stands there already."""
+        check_keys("ReplayBuffer", state_dict, self.state_dict())
         if (position := state_dict["position"]) != self.position:
             self.rewind(position)
 

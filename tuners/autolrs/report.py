@@ -6,6 +6,7 @@ import math
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from ...schedules._state import reading
 from .decision import Trial
 
 
@@ -61,11 +62,12 @@ class Report:
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> Report:
-        """The report that :meth:`to_dict` saved."""
-        trials = tuple(
-            Trial(**{k: _number(v) for k, v in trial.items()}) for trial in data["trials"]
-        )
-        return cls(**{k: _number(v) for k, v in data.items() if k != "trials"}, trials=trials)
+        """The report that :meth:`to_dict` saved; ValueError where it is none."""
+        with reading("Report"):
+            trials = tuple(
+                Trial(**{k: _number(v) for k, v in trial.items()}) for trial in data["trials"]
+            )
+            return cls(**{k: _number(v) for k, v in data.items() if k != "trials"}, trials=trials)
 
 
 def _plain(value: Any) -> Any:

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ...schedules._checks import number, whole
+from ...schedules._checks import finite_or_not, number, whole
+from ...schedules._state import check_keys, reading
 from .gaussian import Array, GaussianProcess
 
 Flags = NDArray[np.bool_]
@@ -73,10 +74,11 @@ class RateSearch:
     def tell(self, choice: float, cost: float) -> None:
         """Report what training at a rate cost (any rate in the interval, asked for or not)."""
         rate = float(number("choice", choice, low=self.low, high=self.high))
+        cost = float(finite_or_not(cost))
         if rate in self._pending:
             self._pending.remove(rate)
         self._rates.append(rate)
-        self._costs.append(float(cost))
+        self._costs.append(cost)
 
     def best(self) -> float:
         """The tried rate of the least posterior mean; one that diverged never is.
@@ -108,16 +110,21 @@ class RateSearch:
         }
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Go on from a saved state; ValueError where it is of another search or interval."""
-        if state_dict.keys() != self.state_dict().keys():
-            raise ValueError(f"state_dict: not of a RateSearch, it holds {sorted(state_dict)}")
-        if list(state_dict["interval"]) != [self.low, self.high]:
+        """Go on from a saved state; ValueError, with nothing changed, where it is another's."""
+        check_keys("RateSearch", state_dict, self.state_dict())
+        with reading("RateSearch"):
+            lists = {name: list(map(float, state_dict[name])) for name in self.state_dict()}
+            if len(lists["rates"]) != len(lists["costs"]):
+                raise ValueError(f"{len(lists['rates'])} rates, {len(lists['costs'])} costs")
+            for rate in (*lists["rates"], *lists["pending"]):
+                number("rates", rate, low=0, open_low=True)
+        if lists["interval"] != [self.low, self.high]:
             raise ValueError(
                 f"state_dict: it searched {state_dict['interval']}, this one searches "
                 f"[{self.low}, {self.high}]"
             )
-        self._pending = list(state_dict["pending"])
-        self._rates, self._costs = list(state_dict["rates"]), list(state_dict["costs"])
+        self._pending, self._rates = lists["pending"], lists["rates"]
+        self._costs = lists["costs"]
 
     def _next(self) -> float:
         known = len(self._rates) + len(self._pending)

@@ -108,6 +108,8 @@ class Snapshot:
         Raises:
             ValueError: the other was made of other parts.
         """
+        if not isinstance(other, Snapshot):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise TypeError(f"other={other!r}: expected a Snapshot")
         same = len(self._parts) == len(other._parts)
         if not same or any(a is not b for a, b in zip(self._parts, other._parts, strict=True)):
             raise ValueError("swap: expected a snapshot of the same parts in the same order")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...schedules._atomic import atomic_path
+from ...schedules._npz import load_npz
+from ...schedules._state import DAMAGE
 from ._learner import check_settings
 from .report import COLUMNS, SequenceReport
 
@@ -52,15 +53,14 @@ class Checkpoint:
             ValueError: not a checkpoint, or one of a run with other settings.
         """
         try:
-            with np.load(path, allow_pickle=False) as file:
-                arrays = {name: file[name] for name in file.files}
+            arrays = load_npz(path)
             text = json.loads(str(arrays["text"]))
             columns = {name: arrays[name] for name in COLUMNS}
             report = SequenceReport(
                 **columns, tuning_seconds=text["tuning_seconds"], meta=text["meta"]
             )
             found = Checkpoint(report, arrays.get("x"), text["tuner"], text["pending"])
-        except (AttributeError, KeyError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        except DAMAGE as error:
             raise ValueError(f"checkpoint={str(path)!r}: not a checkpoint ({error})") from error
         try:
             check_settings(dict(found.report.meta), meta)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from ...schedules._checks import number, plain
+from ...schedules._checks import finite_or_not, number, whole
+from ...schedules._state import reading
 
 LARGEST, SMALLEST = 1e140, 1e-140
 """Excess that counts as no larger, and below which it counts as 0: squares stay in range."""
@@ -60,16 +61,8 @@ class Costs:
         return {"count": self.count, "mean": self.mean, "worst": self.worst}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Go on from a saved state."""
-        self.count = state_dict["count"]
-        self.mean, self.worst = state_dict["mean"], state_dict["worst"]
-
-
-def finite_or_not(cost: Any) -> float:
-    """``cost`` as a number, which may be NaN or infinite; TypeError where it is none."""
-    if type(cost) is float:
-        return cost
-    found = plain(cost)
-    if isinstance(found, bool) or not isinstance(found, int | float):
-        raise TypeError(f"cost={cost!r}: expected a number, got {type(cost).__name__}")
-    return found
+        """Go on from a saved state; ValueError, with nothing changed, where it is none."""
+        with reading("costs"):
+            count = whole("count", state_dict["count"])
+            mean, worst = (number(name, state_dict[name], low=0) for name in ("mean", "worst"))
+        self.count, self.mean, self.worst = count, mean, worst

@@ -9,7 +9,8 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from ...schedules._checks import plain
+from ...schedules._checks import plain, shown
+from ...schedules._state import check_keys, reading
 from ._costs import Costs
 from .choice import Choice, check_choice
 
@@ -32,7 +33,7 @@ class Learner(ABC):
 
     def __init__(self, arms: Sequence[Any], seed: Seed, cost_min: float = 0.0) -> None:
         self.arms = checked_arms(arms)
-        self._rng = np.random.default_rng(seed)
+        self._rng = seeded(seed)
         self._costs = Costs(cost_min)
 
     @abstractmethod
@@ -81,18 +82,23 @@ class Learner(ABC):
         """Go on from a saved state, with the same choices bit for bit.
 
         Raises:
-            ValueError: the state of another kind of bandit, of other arms or settings.
+            ValueError: the state of another kind of bandit, of other arms or settings, or a
+                damaged one. Nothing has been changed then.
         """
         check_keys(type(self).__name__, state_dict, Learner.state_dict(self))
         check_settings(state_dict["settings"], self.settings())
-        arrays = {
-            name: fitting(name, state_dict["arrays"].get(name), getattr(self, name))
-            for name in self.ARRAYS
-        }
-        self._rng.bit_generator.state = state_dict["rng"]  # NumPy refuses another generator's
-        self._costs.load_state_dict(state_dict["costs"])
+        rng, costs = np.random.default_rng(0), Costs(self._costs.cost_min)
+        with reading("arrays"):
+            arrays = {
+                name: fitting(name, state_dict["arrays"].get(name), getattr(self, name))
+                for name in self.ARRAYS
+            }
+        with reading("rng"):
+            rng.bit_generator.state = state_dict["rng"]  # NumPy refuses another generator's
+        costs.load_state_dict(state_dict["costs"])
+        self._rng, self._costs = rng, costs
         for name, found in arrays.items():
-            getattr(self, name)[...] = found
+            setattr(self, name, found)
 
 
 def checked_arms(arms: Sequence[Any]) -> tuple[Any, ...]:
@@ -110,6 +116,14 @@ def checked_arms(arms: Sequence[Any]) -> tuple[Any, ...]:
     return found
 
 
+def seeded(seed: Seed) -> np.random.Generator:
+    """A generator of that seed; TypeError or ValueError names a wrong one."""
+    try:
+        return np.random.default_rng(seed)
+    except (TypeError, ValueError) as error:
+        raise type(error)(f"seed={seed!r}: expected an int >= 0, or several") from error
+
+
 def label(arm: Any) -> Any:
     """How an arm is named in a state: itself if a number or a text, else its name or settings."""
     if isinstance(arm, int | float | str):
@@ -117,19 +131,15 @@ def label(arm: Any) -> Any:
     return getattr(arm, "__name__", None) or repr(arm)
 
 
-def check_keys(kind: str, found: Any, here: dict[str, Any]) -> None:
-    """ValueError where a saved state lacks what the state of ``kind`` holds."""
-    if not isinstance(found, dict) or found.keys() != here.keys():
-        held = sorted(found) if isinstance(found, dict) else type(found).__name__
-        raise ValueError(f"state_dict: not of a {kind}, it holds {held}")
-
-
-def check_settings(found: dict[str, Any], here: dict[str, Any]) -> None:
+def check_settings(found: Any, here: dict[str, Any]) -> None:
     """ValueError naming the first setting in which a saved state differs."""
+    if not isinstance(found, dict):
+        raise ValueError(f"state_dict: settings={shown(found)}; expected a dict")
     for key in [*here, *found]:
         if found.get(key) != here.get(key):
             raise ValueError(
-                f"state_dict: saved with {key}={found.get(key)!r}, this tuner has {here.get(key)!r}"
+                f"state_dict: saved with {key}={shown(found.get(key), 400)}, this tuner has "
+                f"{shown(here.get(key), 400)}"
             )
 
 

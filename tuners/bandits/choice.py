@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, NamedTuple
 
 
@@ -36,9 +37,14 @@ def check_choice(choice: Any, arms: int) -> None:
     """
     if type(choice) is not Choice:
         raise TypeError(f"choice={choice!r}: expected what ask() gave, a Choice")
-    if not 0 <= choice.arm < arms:
+    for name, value in (("arm", choice.arm), ("probability", choice.probability)):
+        if not isinstance(value, int | float):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise TypeError(f"choice.{name}={value!r}: expected a number")
+    if not 0 <= choice.arm < arms or choice.arm % 1:
         raise ValueError(f"choice.arm={choice.arm!r}: expected an int in [0, {arms})")
     if not 0 < choice.probability <= 1:
         raise ValueError(f"choice.probability={choice.probability!r}: expected a number in (0, 1]")
     if choice.baselines and len(choice.baselines) != arms:
         raise ValueError(f"choice.baselines: {len(choice.baselines)} of them for {arms} arms")
+    if not math.isfinite(sum(choice.baselines)):
+        raise ValueError(f"choice.baselines={choice.baselines!r}: expected finite numbers")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import reprlib
 from dataclasses import dataclass
 
 import numpy as np
@@ -81,7 +82,7 @@ def regret(paid: ArrayLike, costs: ArrayLike, optimum: ArrayLike | None = None) 
 
 
 def _table(costs: ArrayLike) -> Array:
-    table = np.asarray(costs, dtype=np.float64)
+    table = _numbers("costs", costs)
     if table.ndim != 2 or 0 in table.shape or not np.isfinite(table).all():
         raise ValueError(
             f"costs of shape {table.shape}: expected (problems, arms), finite, not empty"
@@ -90,7 +91,14 @@ def _table(costs: ArrayLike) -> Array:
 
 
 def _column(name: str, values: ArrayLike, length: int) -> Array:
-    found = np.asarray(values, dtype=np.float64)
+    found = _numbers(name, values)
     if found.shape != (length,) or not np.isfinite(found).all():
         raise ValueError(f"{name} of shape {found.shape}: expected ({length},), finite")
     return found
+
+
+def _numbers(name: str, values: ArrayLike) -> Array:
+    try:
+        return np.asarray(values, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{name}={reprlib.repr(values)}: expected numbers") from error

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ...schedules._checks import whole
-from ._costs import finite_or_not
-from ._learner import check_keys, check_settings
+from ...schedules._checks import finite_or_not, whole
+from ...schedules._state import check_keys, reading
+from ._learner import check_settings
 from .choice import Choice
 
 if TYPE_CHECKING:
@@ -119,10 +119,11 @@ class OptunaTuner:
         check_keys("OptunaTuner", state_dict, {"settings": {}, "trials": []})
         check_settings(state_dict["settings"], self.settings())
         study = self._new_study()
-        for trial in state_dict["trials"]:
-            state = TrialState[trial["state"]]
-            rest = {key: trial[key] for key in ("value", "params", "system_attrs")}
-            study.add_trial(create_trial(state=state, distributions=self._space, **rest))
+        with reading("trials"):
+            for trial in state_dict["trials"]:
+                state = TrialState[trial["state"]]
+                rest = {key: trial[key] for key in ("value", "params", "system_attrs")}
+                study.add_trial(create_trial(state=state, distributions=self._space, **rest))
         self._study = study
 
 

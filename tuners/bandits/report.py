@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ...schedules._atomic import write_text
+from ...schedules._state import DAMAGE
 from ._learner import Array
 from .hindsight import Regret, regret
 
@@ -104,7 +105,7 @@ class SequenceReport:
             return SequenceReport(
                 **arrays, tuning_seconds=found["tuning_seconds"], meta=found["meta"]
             )
-        except (KeyError, TypeError, ValueError) as error:
+        except DAMAGE as error:
             raise ValueError(f"{path}: not a saved SequenceReport ({error})") from error
 
     def _json(self) -> str:

@@ -101,6 +101,9 @@ def tune_sequence(
 
     Source: Khodak et al. (2024), arXiv:2310.02246.
     """
+    for name in ("ask", "tell", "state_dict", "load_state_dict"):
+        if not callable(getattr(tuner, name, None)):
+            raise TypeError(f"tuner={tuner!r}: expected a bandit; it has no method {name}()")
     limits = {"rtol": rtol, "atol": atol, "relative_to": relative_to, "maxiter": maxiter}
     solver = method if callable(method) else _relaxation(method, limits)
     price = _price(cost, maxiter)

@@ -87,6 +87,8 @@ class TsallisINF(Learner):
         from . import _tsallis_kernels  # numba comes with it
 
         super().__init__(arms, seed, cost_min)
+        if not isinstance(estimator, Estimator):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise TypeError(f"estimator={estimator!r}: expected an Estimator")
         self.estimator = estimator
         self.cost_max = cost_max
         if cost_max is not None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import copy
 from typing import Any
 
 from ...schedules._checks import whole
+from ...schedules._state import check_keys, reading
 from ._context import ContextRange
-from ._learner import Seed, check_keys, check_settings, checked_arms
+from ._learner import Seed, check_settings, checked_arms
 from .choice import Choice, check_choice
 from .tsallis_inf import REDUCED_VARIANCE, Estimator, TsallisINF
 
@@ -83,8 +85,11 @@ class TsallisINFCB:
         return {"settings": self.settings(), "bins": states}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Go on from a saved state; ValueError for the state of another tuner."""
+        """Go on from a saved state; ValueError, with nothing changed, for that of another tuner."""
         check_keys("TsallisINFCB", state_dict, {"settings": {}, "bins": []})
         check_settings(state_dict["settings"], self.settings())
-        for learner, state in zip(self._learners, state_dict["bins"], strict=True):
-            learner.load_state_dict(state)
+        learners = [copy(learner) for learner in self._learners]
+        with reading("bins"):
+            for learner, state in zip(learners, state_dict["bins"], strict=True):
+                learner.load_state_dict(state)
+        self._learners = learners

@@ -6,8 +6,8 @@ import hashlib
 import json
 from dataclasses import replace
 
-from ...solvers.diffusion.saved import Sampler
-from ...solvers.diffusion.schedule import SolverSchedule
+from ...solvers.diffusion.saved import Sampler, as_sampler
+from ...solvers.diffusion.schedule import SolverSchedule, as_solver_schedule
 from ...solvers.diffusion.step import SolverStep
 
 
@@ -24,12 +24,14 @@ def canonical(schedule: SolverSchedule) -> SolverSchedule:
         >>> canonical(SolverSchedule(EDM(), (80.0, 1.0), (step,))).steps[0] == SolverStep()
         True
     """
+    as_solver_schedule(schedule)
     steps = tuple(_step(step) for step in schedule.steps)
     return schedule if steps == schedule.steps else replace(schedule, steps=steps)
 
 
 def key(sampler: Sampler) -> str:
     """A short text, equal for equal samplers of one noise schedule; records take no part."""
+    as_sampler(sampler)
     if isinstance(sampler, SolverSchedule):
         schedule = canonical(sampler)
         steps = [list(vars(step).values()) for step in schedule.steps]

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ...solvers.diffusion.noise import NoiseSchedule
-from ...solvers.diffusion.schedule import SolverSchedule
+from ...solvers.diffusion.schedule import SolverSchedule, as_solver_schedule
 from ...solvers.diffusion.step import SolverStep
 from ...solvers.diffusion.table import First
 from .canonical import canonical
@@ -58,6 +58,8 @@ class Frame:
     @classmethod
     def of(cls, schedules: Sequence[SolverSchedule], share: float) -> Frame:
         """The frame of schedules that have one: the first tells it."""
+        for schedule in schedules:
+            as_solver_schedule(schedule)
         one = schedules[0]
         known = {float(n.lam): float(n.t) for s in schedules for n in s.nodes[1:-1]}
         return cls(one.noise, one.times[0], one.times[-1], one.nfe, share, known)

@@ -40,6 +40,9 @@ class Judges:
 
     def __post_init__(self) -> None:
         """Check that they ask the same."""
+        for name in ("train", "validation", "test"):
+            if not isinstance(getattr(self, name), Evaluator):
+                raise TypeError(f"{name}={getattr(self, name)!r}: expected an Evaluator")
         own = self.train
         for name in ("validation", "test"):
             other: Evaluator = getattr(self, name)

@@ -16,8 +16,10 @@ from torch.utils.checkpoint import checkpoint
 
 from ...schedules._checks import number, whole
 from ...solvers.diffusion import CoefficientTable, Model, SolverSchedule, lower, sample
+from ...solvers.diffusion._analytic import check_tensors
 from ...solvers.diffusion._scalar import as_float
-from ...solvers.diffusion.saved import Sampler
+from ...solvers.diffusion.model import as_model
+from ...solvers.diffusion.saved import Sampler, as_sampler
 from ._reference import refined, solution
 from .cost import Cost
 from .objectives import GeometricMean, Objective, root_mean_squares
@@ -89,8 +91,8 @@ class Evaluator:
         reject: Reject | None = Reject(),
         tol: float | None = None,
     ) -> None:
-        if not isinstance(model, Model):  # pyright: ignore[reportUnnecessaryIsInstance]
-            raise TypeError(f"model={type(model).__name__}: expected a Model")
+        as_model(model)
+        check_tensors(eps=eps)
         if not eps.is_floating_point() or eps.ndim < 2 or not len(eps):
             raise ValueError(f"eps: {tuple(eps.shape)} {eps.dtype}: expected floats, (count, ...)")
         if reference is not None and reference.shape != eps.shape:
@@ -105,6 +107,8 @@ class Evaluator:
         self._dtype = torch.float32 if half else eps.dtype
         self._network = _Network(model.network, eps.dtype)
         self.model = replace(model, network=self._network)
+        if tol is not None:
+            number("tol", tol, low=0, open_low=True)
         self.tol = (1e-4 if self._dtype == torch.float64 else 1e-2) if tol is None else tol
         self._given = None if reference is None else reference.to(self._dtype)
         self._evaluations = self._rejected = 0
@@ -258,6 +262,7 @@ class Evaluator:
 
     def _table(self, sampler: Sampler) -> CoefficientTable:
         """Lowered, from t_start, and to t_end where samples are compared with the solution."""
+        as_sampler(sampler)
         table = lower(sampler) if isinstance(sampler, SolverSchedule) else sampler
         places = [("starts", table.nodes[0], self.start)]
         if self.objective.needs_reference:

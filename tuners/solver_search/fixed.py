@@ -32,6 +32,8 @@ def rank_fixed(
         samplers: By name, as :func:`fixed_samplers` gives them.
         callback: Called with each as it is scored.
     """
+    if not samplers:
+        raise ValueError("samplers={}: expected at least one")
     found: list[Scored] = []
     best = math.inf
     for name, sampler in samplers.items():

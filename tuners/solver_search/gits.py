@@ -13,7 +13,7 @@ from torch import Tensor
 from ...schedules._checks import number, whole
 from ...solvers.diffusion import Execution, Model, grids, ipndm
 from ...solvers.diffusion._scalar import as_float
-from ...solvers.diffusion.model import convert
+from ...solvers.diffusion.model import as_model, convert
 
 Metric = Literal["dev", "l1", "l2"]
 
@@ -98,6 +98,8 @@ def teacher(
     model: Model, x: Tensor, knots: int = 61, start: float | None = None, end: float | None = None
 ) -> Path:
     """The trajectories of iPNDM-4 on the rho = 7 grid, with the predicted noise at each knot."""
+    as_model(model)
+    whole("knots", knots, low=2)
     table = ipndm(model.noise, grids.edm_rho(model.noise, knots - 1, 7.0, start, end))
     alphas = [as_float(node.alpha) for node in table.nodes]
     run = Execution(table, x)

@@ -32,7 +32,7 @@ class InTurn:
     def __post_init__(self) -> None:
         """Check that there is something to do."""
         if not self.refiners:
-            raise ValueError("refiners: expected at least one")
+            raise ValueError(f"refiners={self.refiners!r}: expected at least one")
 
     def __call__(
         self,

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any, NamedTuple
 
-from ...schedules._checks import number, whole
+from ...schedules._checks import number, shown, whole
 from ...solvers.diffusion import _json
 from ...solvers.diffusion.noise import NoiseSchedule
 from ...solvers.diffusion.saved import Sampler
@@ -45,6 +45,8 @@ class KnownCosts:
     ) -> None:
         if not isinstance(noise, NoiseSchedule):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise TypeError(f"noise={noise!r}: expected a NoiseSchedule such as EDM()")
+        if not isinstance(space, Space):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise TypeError(f"space={space!r}: expected a Space")
         self.noise = noise
         self.nfes = _costs(nfe)
         self.evaluations = whole("evaluations", evaluations, low=4)
@@ -165,7 +167,8 @@ class KnownCosts:
         for name in mine:
             if saved.get(name) != mine[name]:
                 raise ValueError(
-                    f"saved search: {name}={saved.get(name)!r}, this search has {mine[name]!r}"
+                    f"saved search: {name}={shown(saved.get(name), 400)}, this search has "
+                    f"{shown(mine[name], 400)}"
                 )
         return state
 

@@ -74,6 +74,11 @@ class OnSamples:
     name: str = "on samples"
     needs_reference: bool = False
 
+    def __post_init__(self) -> None:
+        """Check the settings."""
+        if not callable(self.function):
+            raise TypeError(f"function={self.function!r}: expected a function of samples")
+
     def __call__(self, samples: Tensor, reference: Tensor | None) -> Tensor:
         """The number."""
         del reference

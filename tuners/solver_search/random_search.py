@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ...schedules._checks import whole
 from ...solvers.diffusion.noise import NoiseSchedule
 from ...solvers.diffusion.schedule import SolverSchedule
 from ...solvers.diffusion.step import SolverStep
@@ -71,6 +72,7 @@ def random_schedule(
         start: First time; the noise schedule's ``t_max`` where it is not given.
         end: Last time; its ``t_min`` where it is not given.
     """
+    whole("nfe", nfe, low=1)
     first_time = noise.t_max if start is None else start
     last_time = noise.t_min if end is None else end
     frame = Frame(noise, first_time, last_time, nfe, space.gap)

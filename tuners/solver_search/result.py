@@ -123,7 +123,7 @@ class SearchResult:
     @staticmethod
     def load(path: str | Path) -> SearchResult:
         """Read what :meth:`save` wrote; ValueError where it is not one."""
-        return SearchResult.from_dict(_json.load(path))
+        return _json.load_as(path, SearchResult.from_dict)
 
 
 def _scores_out(scores: Scores) -> list[Any]:

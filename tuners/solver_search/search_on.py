@@ -68,6 +68,8 @@ def search_on(
         whole("nfe", n, low=1)
     whole("evaluations", evaluations, low=4)
     number("share", share, low=0, high=1, open_high=True)
+    if fixed is not None and not fixed:
+        raise ValueError(f"fixed={fixed!r}: expected at least one sampler")
     check_network(judges.train)
     return _Course(judges, nfes, evaluations, seed, method, refine, share, callback).run(fixed)
 

@@ -111,6 +111,8 @@ def search_solver(  # pyright: ignore[reportInconsistentOverload]  # theirs are 
 
     Source: arXiv:2312.07243 (S^3); refinement and the rules of comparison are our own.
     """
+    if not isinstance(noises, Noises):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise TypeError(f"noises={noises!r}: expected Noises, such as Noises.draw()")
     if data is not None:
         check_prediction(model, data)
     judges = Judges(
