@@ -88,7 +88,9 @@ def _check_text(figure: Figure) -> None:
     boxes = {}
     for text in texts:
         box = text.get_window_extent(renderer)
-        on_screen = figure.bbox.x0 - 1 <= box.x0 and box.x1 <= figure.bbox.x1 + 1
+        edge = figure.bbox
+        on_screen = edge.x0 - 1 <= box.x0 and box.x1 <= edge.x1 + 1
+        on_screen = on_screen and edge.y0 - 1 <= box.y0 and box.y1 <= edge.y1 + 1
         if box.width and _shown(text):
             assert text.get_fontsize() >= 9, text
             assert on_screen, text

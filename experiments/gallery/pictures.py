@@ -56,7 +56,8 @@ PICTURES = {
     ),
     "autolrs": Picture(
         "A rate found while training",
-        "At each stage other rates are tried from the same state; a lower one won twice.",
+        "A run that starts at a tenth of the default rate; at each stage others are tried from the "
+        "same state.",
         "`make results ROW=autolrs-mlp`, committed", autolrs,
     ),
     "relaxation": Picture(
