@@ -16,7 +16,7 @@ setup: .venv/.installed
 
 demo: setup  ## compare schedules on bundled data, in under 3 minutes on 2 cores
 	$(BIN)/ritard compare --task digits --schedules linear,cosine,rex,"uba(phi=1)",step,onecycle,wsd \
-	  --budgets 5,25 --seeds 3 --jobs 2 --out ritard-runs/demo
+	  --budgets 5,25 --seeds 3 --jobs 2 --plot --out ritard-runs/demo
 
 lint: setup
 	$(BIN)/ruff check .
