@@ -137,16 +137,18 @@ def _terminated(number: int, _: Any) -> None:
 
 def main() -> None:
     """Fit; what cannot be written is one line and exit code 1, SIGTERM is 143."""
-    signal.signal(signal.SIGTERM, _terminated)
-    warnings.filterwarnings("ignore")
-    logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
-    name, steps, out = sys.argv[1:]
     try:
+        signal.signal(signal.SIGTERM, _terminated)
+        warnings.filterwarnings("ignore")
+        logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
+        name, steps, out = sys.argv[1:]
         fit(name, int(steps), Path(out))
     except KeyboardInterrupt:
         sys.exit(128 + signal.SIGINT)
     except OSError as error:
         sys.exit(f"error: {error}")
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)  # it ends anyway
 
 
 if __name__ == "__main__":

@@ -138,10 +138,13 @@ class Forked:
     def __call__(self, case: Case, place: Place, limit: Limit = limits.nothing) -> Life:
         """Start a command."""
         place.printed.write_text("")
-        arguments = case.module, case.arguments, place, limit
+        begins = self._context.Event()
+        arguments = case.module, case.arguments, place, limit, begins
         process = self._context.Process(target=_live, args=arguments)
         process.start()
         assert process.pid is not None
+        while not begins.wait(1.0) and process.is_alive():
+            pass
 
         def wait(seconds: float) -> int | None:
             process.join(seconds)
@@ -150,7 +153,7 @@ class Forked:
         return Life(process.pid, wait)
 
 
-def _live(module: str, arguments: tuple[str, ...], place: Place, limit: Limit) -> None:
+def _live(module: str, arguments: tuple[str, ...], place: Place, limit: Limit, begins: Any) -> None:
     """What a forked process does: the command's ``main``, alone in its folder."""
     with place.printed.open("wb") as printed:
         for descriptor in (1, 2):
@@ -161,5 +164,6 @@ def _live(module: str, arguments: tuple[str, ...], place: Place, limit: Limit) -
     main: Any = importlib.import_module(module).main
     # A command asks whether the process that started it is alive: this one was started by hand.
     multiprocessing.process._parent_process = None  # type: ignore[attr-defined]
+    begins.set()
     limit()
     main()
