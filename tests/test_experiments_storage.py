@@ -214,7 +214,7 @@ def finish(folder, url, *more):
 
 def wait_for_running(url, process):
     """Until a worker has a run in hand and another has finished."""
-    for _ in range(1200):
+    for _ in range(9000):
         states = {t.state.name for t in trials(url)} if check_storage(url) else set()
         if {"RUNNING", "COMPLETE"} <= states:
             return
@@ -228,7 +228,7 @@ def test_two_started_by_hand_share_the_work_as_one_command_with_two_jobs(tmp_pat
     journal, sqlite = f"journal:{tmp_path}/runs.log", f"sqlite:///{tmp_path}/runs.db"
     small = ("--budgets", "1,5")
     pair = [start(tmp_path / name, journal, *small, "--json") for name in "ab"]
-    printed = [process.communicate(timeout=120) for process in pair]
+    printed = [process.communicate(timeout=600) for process in pair]
     assert [process.returncode for process in pair] == [0, 0], printed
     finish(tmp_path / "c", sqlite, *small, "--jobs", "2")
     finish(tmp_path / "d", f"sqlite:///{tmp_path}/alone.db", *small)
