@@ -175,14 +175,14 @@ def _find(name: str, *, operators: bool | None) -> type[Schedule]:
 
 def _build(cls: type[Schedule], args: list[Any], settings: dict[str, Any], text: str) -> Schedule:
     usual = {f.name: f.default for f in fields(cls)}  # type: ignore[arg-type]  # every schedule is a dataclass
-    shown = [name for name in usual if name != "base"]
+    named = [name for name in usual if name != "base"]
     given = dict(zip(usual, args, strict=False))
     if len(args) > len(usual):
-        raise ValueError(f"{text}: {cls.name} takes {len(shown)} settings: {', '.join(shown)}")
+        raise ValueError(f"{text}: {cls.name} takes {len(named)} settings: {', '.join(named)}")
     for key in settings:
         if key not in usual or key in given:
             twice = "is given twice" if key in given else "is not a setting"
-            allowed = ", ".join(shown) or "none"
+            allowed = ", ".join(named) or "none"
             raise ValueError(f"{text}: {shown(key)} {twice} of {cls.name}; it has: {allowed}")
     missing = [k for k, v in usual.items() if v is MISSING and k not in given and k not in settings]
     if missing:
