@@ -83,8 +83,8 @@ PICTURES = {
     ),
     "samples": Picture(
         "Before and after",
-        "Digits from the same noises, five network evaluations of the exact denoiser; off by: root mean "
-        "square of these nine.",
+        "Digits from the same noises, five network evaluations of the exact denoiser; off by: root "
+        "mean square of these nine.",
         f"sampled while drawing; samplers: {SEARCH}", samples, rows=4, columns=COLUMNS,
     ),
 }  # fmt: skip
