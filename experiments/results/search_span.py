@@ -16,7 +16,8 @@ import torch
 from ritard.experiments.search.evidence.errors import Errors
 from ritard.experiments.search.evidence.span import span_distances
 from ritard.experiments.search.evidence.study import read_outcomes, whole_ground
-from search import FIRST, FIXED, HERE, PROTOCOLS, cells
+from ritard.experiments.search.evidence.summary import FIXED
+from search import FIRST, HERE, PROTOCOLS, cells
 
 # The mixture lives in so few coordinates that 10 outputs span them all.
 NFES = {"digits": (5, 10), "fashion-pca": (6, 10), "unet": (5, 10)}
