@@ -16,12 +16,14 @@ from bandit_tables import TUNERS, iterations
 from ritard.schedules import (
     REX,
     Budget,
+    GradNormCallback,
     GradNormRecorder,
     Linear,
+    ScheduleCallback,
     ScheduleLR,
 )
-from ritard.tuners import OnlineRefinement, Plateau
-from ritard.tuners.autolrs import ReplayBuffer
+from ritard.tuners import OnlineRefinement, OnlineRefinementCallback, Plateau
+from ritard.tuners.autolrs import AutoLRS, AutoLRSCallback, ReplayBuffer, Snapshot
 
 BOUND = 4.0
 """Bytes a step that count as no growth."""
@@ -135,6 +137,28 @@ def test_a_recorder_with_a_file_keeps_nothing_and_one_without_16_bytes_an_update
     assert 12 < growth(recorder.record, steps) < 16 * 9 / 8 + 1
 
 
+def test_a_search_of_rates_keeps_one_recording_at_most():
+    """The batches of a probe are kept while they are needed: the second half takes no more."""
+    model = torch.nn.Linear(2, 1)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
+    tuner = AutoLRS(model, optimizer, lambda x: model(x).square().mean(), 3000, stages=1)
+    losses = tuner.train(itertools.repeat(torch.ones(4, 2)))
+    for _ in range(600):  # the search, and then its rise is watched, a probe's length at a time
+        next(losses)
+    peaks = []
+    tracemalloc.start()
+    try:
+        for _ in range(2):
+            tracemalloc.reset_peak()
+            for _ in range(1199):
+                next(losses)
+            peaks.append(tracemalloc.get_traced_memory()[1])
+    finally:
+        tracemalloc.stop()
+    assert tuner.reports
+    assert peaks[1] < peaks[0] + 1200 * BOUND
+
+
 # ---- no leak over many fits ------------------------------------------------------------------
 
 
@@ -153,6 +177,17 @@ def fit_recorded(model, optimizer):
     train(model, optimizer, recorder.norms)
 
 
+def fit_searched(model, optimizer):
+    tuner = AutoLRS(model, optimizer, lambda x: model(x).square().mean(), 50, overhead=8, stages=1)
+    for _ in tuner.train([torch.ones(1, 2)] * 50):
+        pass
+
+
+def fit_undone(model, optimizer):
+    with Snapshot(model, optimizer):
+        train(model, optimizer, lambda: None)
+
+
 def train(model, optimizer, after):
     for _ in range(5):
         optimizer.zero_grad()
@@ -161,7 +196,7 @@ def train(model, optimizer, after):
         after()
 
 
-FITS = [fit_scheduled, fit_refined, fit_recorded]
+FITS = [fit_scheduled, fit_refined, fit_recorded, fit_searched, fit_undone]
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning")
@@ -177,6 +212,51 @@ def test_nothing_of_a_hundred_fits_lives_on(fit):
 
     ended = []
     once()
-    assert growth(once, 100) < 2_000  # the weak references themselves, and what torch counts
+    fits = 100 if fit is not fit_searched else 20
+    assert growth(once, fits) < 2_000  # the weak references themselves, and what torch counts
     gc.collect()
     assert not [ref for pair in ended for ref in pair if ref() is not None]
+
+
+def lightning_fits(count, folder):
+    from lightning import LightningModule, Trainer
+
+    class Module(LightningModule):
+        def __init__(self):
+            super().__init__()
+            self.layer = torch.nn.Linear(2, 1)
+
+        def training_step(self, batch, _):
+            return self.layer(batch).square().mean()
+
+        def configure_optimizers(self):
+            return torch.optim.SGD(self.parameters(), lr=0.1)
+
+    made = [
+        lambda: [ScheduleCallback(REX()), GradNormCallback(folder / "norms.jsonl")],
+        lambda: [OnlineRefinementCallback()],
+        lambda: [AutoLRSCallback()],
+    ]
+    ended = []
+    for i in range(count):
+        callbacks, module = made[i % 3](), Module()
+        trainer = Trainer(
+            max_epochs=1, callbacks=callbacks, logger=False, enable_checkpointing=False,
+            enable_progress_bar=False, enable_model_summary=False, accelerator="cpu",
+        )  # fmt: skip
+        trainer.fit(module, torch.utils.data.DataLoader(torch.ones(8, 2), batch_size=4))
+        ended += map(weakref.ref, (module, trainer, *callbacks))
+    return ended
+
+
+FEW = pytest.param(6)
+MANY = pytest.param(100, marks=pytest.mark.slow)
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("count", [FEW, MANY])
+def test_nothing_of_lightning_fits_lives_on(count, tmp_path):
+    ended = lightning_fits(count, tmp_path)
+    gc.collect()
+    alive = [ref() for ref in ended if ref() is not None]
+    assert len(alive) <= 5  # the last trainer's, where Lightning holds it
