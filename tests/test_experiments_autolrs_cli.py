@@ -45,7 +45,7 @@ def test_a_run_on_digits(here, capsys):
     assert "seed=0, not 1; expected another folder" in capsys.readouterr().err
 
 
-LONGER = "autolrs --steps 1500 --lr 0.01 --overhead 0.5 --json".split()
+LONGER = "autolrs --steps 6000 --lr 0.01 --overhead 0.5 --json".split()
 
 
 def timeless(report):

@@ -42,7 +42,9 @@ def test_what_cannot_be_read_is_refused(text: str, message: str) -> None:
         read.controls(f"linear,{text}")
 
 
-@pytest.mark.parametrize("command", [["plot"], ["score", "--steps", "10", "--schedules"]])
+@pytest.mark.parametrize(
+    "command", [["plot", "--schedules"], ["score", "--steps", "10", "--schedules"]]
+)
 def test_commands_that_need_a_curve_say_so(command: list[str], tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     assert run([*command, "linear,online(smoothing=0.2)"]) != 0

@@ -128,7 +128,7 @@ def test_other_methods(method, here, capsys):
 
 # ---- who does it makes no difference ---------------------------------------------------------
 
-LONGER = "search --model mixture --nfe 2 --evaluations 60 --noises 64,24,32".split()
+LONGER = "search --model mixture --nfe 2 --evaluations 100 --noises 64,24,32".split()
 
 
 def start(*more):
@@ -151,9 +151,9 @@ def test_killed_in_the_middle_or_shared_by_two_it_finds_the_same(here):
     assert run([*LONGER, "--out", "alone"]) == 0
     url = f"journal:{here}/shared.log"
     process = start("--storage", url, "--out", "killed")
-    while evaluations(url).count("COMPLETE") < 5:
+    while evaluations(url).count("COMPLETE") < 3:
         assert process.poll() is None, process.communicate()[1]
-        time.sleep(0.3)
+        time.sleep(0.05)
     process.send_signal(signal.SIGKILL)
     process.communicate()
     before = evaluations(url)

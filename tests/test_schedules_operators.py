@@ -385,7 +385,8 @@ LENGTH = r"fraction of the run \(a float in \(0, 1\)\) or a count \(an int >= 0\
 @pytest.mark.parametrize("bad", [0.0, 1.0, 1.5, -0.1, -1, float("nan"), float("inf"), 5.0])
 def test_a_length_is_a_fraction_or_a_count(bad):
     calls = {
-        "length": [lambda: Linear().warmup(bad), lambda: Linear().cooldown(bad), lambda: WSD(bad)],
+        "length": [lambda: Linear().warmup(bad), lambda: Linear().cooldown(bad)],
+        "decay": [lambda: WSD(bad)],
         "at": [
             lambda: Linear().then(Cosine(), at=bad),
             lambda: Linear().sampled(at=(0.5, bad)),

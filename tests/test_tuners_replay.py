@@ -101,10 +101,12 @@ def test_any_order_of_calls_gives_the_stream(data: st.DataObject, end: int | Non
     for _ in range(data.draw(st.integers(1, 40))):
         call = data.draw(st.sampled_from(["next", "next", "next", "mark", "rewind", "release"]))
         if call == "next":
+            full = start is not None and at >= max(start + limit, furthest)
             if end is not None and at == end:
-                with pytest.raises(StopIteration):
+                # Whether there is one more than it may keep it only knows once it has asked.
+                with pytest.raises((StopIteration, RuntimeError) if full else StopIteration):
                     next(batches)
-            elif start is not None and at >= max(start + limit, furthest):
+            elif full:
                 with pytest.raises(RuntimeError, match="keeps"):
                     next(batches)
             else:

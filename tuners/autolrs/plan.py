@@ -53,7 +53,7 @@ class ProbeShape:
 
         Example:
             >>> ProbeShape(candidates=5, scored=8, hold=0.6).longest(125)
-            19
+            18
         """
         length = max(0, math.floor(allowance / (self.candidates - 1)))
         while length > 1 and self.cost(length) > allowance:
