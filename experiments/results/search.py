@@ -52,7 +52,7 @@ RIVALS = {
     "digits": dict.fromkeys(OTHERS, SIX),
     "mixture": dict.fromkeys(OTHERS, SIX),
     "fashion-pca": dict.fromkeys(OTHERS, (4, 6, 10)),
-    "unet": dict.fromkeys(OTHERS, (5,)),
+    "unet": dict.fromkeys(OTHERS, (5, 10)),
 }
 """Refinement alone, search alone, and other methods, with their NFEs."""
 
