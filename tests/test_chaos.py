@@ -50,6 +50,9 @@ try:
             os.replace(path.with_suffix(".new"), path)
 except OSError as error:
     sys.exit(f"error: {error}")
+finally:  # while the interpreter ends, a signal would meet no handler
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
 """
 
 BAD = {
