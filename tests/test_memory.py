@@ -156,7 +156,8 @@ def test_a_search_of_rates_keeps_one_recording_at_most():
     finally:
         tracemalloc.stop()
     assert tuner.reports
-    assert peaks[1] < peaks[0] + 1200 * BOUND
+    # A recording is 1.5 MB, and rubbish waits a while: a float kept at every step is 3 % of that.
+    assert peaks[1] < 1.02 * peaks[0]
 
 
 # ---- no leak over many fits ------------------------------------------------------------------
