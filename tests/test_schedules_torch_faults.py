@@ -141,8 +141,9 @@ def test_02_a_sequence_nests_and_wrapping_does_not_advance() -> None:
     parts = [LinearLR(optimizer, 0.5), LinearLR(optimizer, 0.5)]
     nested = SequentialLR(optimizer, parts, [3])
     sequence = SequentialLR(optimizer, [LinearLR(optimizer, 0.5), nested], [2])
-    with pytest.raises(NotImplementedError):
+    with pytest.raises(RuntimeError) as raised:
         run(optimizer, sequence, 4)
+    assert raised.traceback[-1].name == "get_lr"  # a SequentialLR has none of its own
 
 
 # 3 (pytorch#119168)

@@ -12,7 +12,6 @@ from typing import TypeVar
 
 import torch
 from torch import Tensor
-from torch.utils.checkpoint import checkpoint
 
 from ...schedules._checks import number, whole
 from ...solvers.diffusion import CoefficientTable, Model, SolverSchedule, lower, sample
@@ -20,6 +19,7 @@ from ...solvers.diffusion._analytic import check_tensors
 from ...solvers.diffusion._scalar import as_float
 from ...solvers.diffusion.model import as_model
 from ...solvers.diffusion.saved import Sampler, as_sampler
+from ._network import Network, recomputed
 from ._reference import refined, solution
 from .cost import Cost
 from .objectives import GeometricMean, Objective, root_mean_squares
@@ -105,7 +105,7 @@ class Evaluator:
         self.end = model.noise.node(model.noise.t_min if t_end is None else t_end)
         half = eps.dtype not in (torch.float32, torch.float64)
         self._dtype = torch.float32 if half else eps.dtype
-        self._network = _Network(model.network, eps.dtype)
+        self._network = Network(model.network, eps.dtype)
         self.model = replace(model, network=self._network)
         if tol is not None:
             number("tol", tol, low=0, open_low=True)
@@ -165,7 +165,7 @@ class Evaluator:
         with torch.enable_grad():
             model = self.model
             if self.batch is not None:
-                model = replace(model, network=_recomputed(self._network))
+                model = replace(model, network=recomputed(self._network))
             table = self._table(table)
             return self._counted(
                 lambda: self.objective(self._run(model, table, 0, len(self.eps)), exact)
@@ -274,28 +274,3 @@ class Evaluator:
                     f"t={as_float(expected.t):g}"
                 )
         return table
-
-
-class _Network:
-    """The network, counted; half precision where the noises are."""
-
-    def __init__(self, network: Callable[[Tensor, Tensor], Tensor], dtype: torch.dtype) -> None:
-        self.network, self.dtype = network, dtype
-        self.calls = self.forwards = 0
-
-    def __call__(self, x: Tensor, t: Tensor) -> Tensor:
-        self.calls += 1
-        self.forwards += len(x)
-        return self.network(x.to(self.dtype), t)
-
-    def snapshot(self) -> tuple[int, int]:
-        return self.calls, self.forwards
-
-
-def _recomputed(network: _Network) -> Callable[[Tensor, Tensor], Tensor]:
-    def call(x: Tensor, t: Tensor) -> Tensor:
-        found = checkpoint(network, x, t, use_reentrant=False)
-        assert isinstance(found, Tensor)
-        return found
-
-    return call
