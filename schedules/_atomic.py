@@ -29,11 +29,8 @@ def atomic_path(path: str | Path) -> Generator[Path]:
     prefix = f".{path.stem}-"
     for other in path.parent.glob(f"{glob.escape(prefix)}*{glob.escape(path.suffix)}"):
         _remove_if_left(other)
-    # The suffix stays last: drawing libraries read the format from it.
-    handle, name = tempfile.mkstemp(prefix=prefix, suffix=path.suffix, dir=path.parent)
-    temporary = Path(name)
+    handle, temporary = _locked_file(path, prefix)
     try:
-        _lock(handle)
         yield temporary
         temporary.chmod(0o666 & ~_umask())
         os.replace(temporary, path)
@@ -48,6 +45,16 @@ def write_text(path: str | Path, text: str) -> None:
         temporary.write_text(text, encoding="utf-8")
 
 
+def _locked_file(path: Path, prefix: str) -> tuple[int, Path]:
+    """A temporary file that no other writer takes for one that was left behind."""
+    while True:
+        # The suffix stays last: drawing libraries read the format from it.
+        handle, name = tempfile.mkstemp(prefix=prefix, suffix=path.suffix, dir=path.parent)
+        if not _lock(handle, wait=True) or os.fstat(handle).st_nlink:
+            return handle, Path(name)
+        os.close(handle)  # another writer removed it before it was locked
+
+
 def _remove_if_left(temporary: Path) -> None:
     """Remove the temporary file of a writer that was killed: nobody holds its lock any more."""
     with suppress(OSError), temporary.open("rb") as file:
@@ -55,14 +62,14 @@ def _remove_if_left(temporary: Path) -> None:
             temporary.unlink()
 
 
-def _lock(handle: int) -> bool:
-    """Lock an open file, which the system unlocks when its process ends; False where it is held."""
+def _lock(handle: int, wait: bool = False) -> bool:
+    """Lock an open file, which the system unlocks when its process ends; False if it cannot be."""
     try:
         import fcntl
     except ImportError:  # Windows: what a killed writer leaves is left
         return False
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(handle, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
         return False
     return True

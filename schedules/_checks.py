@@ -2,7 +2,7 @@
 
 import math
 import reprlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 
@@ -43,6 +43,13 @@ def whole(name: str, value: Any, *, low: int = 0) -> int:
     if value < low:
         raise ValueError(f"{name}={shown(value)}: expected an int >= {low}")
     return value
+
+
+def one_of(name: str, value: Any, known: Iterable[str]) -> None:
+    """ValueError where a word is none of those known."""
+    words = tuple(known)
+    if not isinstance(value, str) or value not in words:
+        raise ValueError(f"{name}={shown(value)}: expected one of {', '.join(words)}")
 
 
 def finite_or_not(cost: Any) -> float:

@@ -24,7 +24,7 @@ class Clock:
 
     @property
     def budget(self) -> Budget:
-        """The horizon; another one must count the same thing (ValueError)."""
+        """The horizon; another one must count the same thing: see :meth:`check_same_count`."""
         return self._budget
 
     @budget.setter

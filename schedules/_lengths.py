@@ -10,36 +10,37 @@ Length = float
 """A float in (0, 1) is a fraction of the run; an int >= 0 counts the budget's unit."""
 
 
-def length(name: str, value: Any) -> Length:
-    """Return a valid phase length, or raise.
+def length(name: str, value: Any, low: int = 0) -> Length:
+    """Return a valid phase length, a count of at least ``low``, or raise.
 
     Raises:
         TypeError: not a number.
-        ValueError: a float outside (0, 1) or a negative int.
+        ValueError: a float outside (0, 1), or an int below ``low``.
     """
-    value = plain(value)
+    value, allowed = plain(value), _ALLOWED.format(low)
     if isinstance(value, int) and not isinstance(value, bool):
-        if 0 <= value <= MOST:
+        if low <= value <= MOST:
             return value
     elif isinstance(value, float):
         if 0.0 < value < 1.0:
             return value
     else:
-        raise TypeError(f"{name}={shown(value)}: expected {_ALLOWED}, got {type(value).__name__}")
-    raise ValueError(f"{name}={shown(value)}: expected {_ALLOWED}")
+        raise TypeError(f"{name}={shown(value)}: expected {allowed}, got {type(value).__name__}")
+    raise ValueError(f"{name}={shown(value)}: expected {allowed}")
 
 
 def lengths(name: str, values: Any) -> tuple[Length, ...]:
     """Return a tuple of valid lengths, or raise TypeError or ValueError."""
     if isinstance(values, str) or not hasattr(values, "__iter__"):
-        raise TypeError(f"{name}={shown(values)}: expected a tuple, each entry {_ALLOWED}")
+        allowed = _ALLOWED.format(0)
+        raise TypeError(f"{name}={shown(values)}: expected a tuple, each entry {allowed}")
     return tuple(length(name, value) for value in values)
 
 
 MOST = 2**63 - 1
 """More than this nothing counts: a length is turned into a float."""
 
-_ALLOWED = "a fraction of the run (a float in (0, 1)) or a count (an int >= 0)"
+_ALLOWED = "a fraction of the run (a float in (0, 1)) or a count (an int >= {})"
 
 
 @lru_cache(maxsize=1024)

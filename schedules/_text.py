@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from dataclasses import MISSING, fields
 from difflib import get_close_matches
-from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
 from ._checks import shown
@@ -22,6 +21,7 @@ _PART = re.compile(r"([A-Za-z0-9_-]+)\s*(?:\((.*)\))?", re.DOTALL)
 _KEYED = re.compile(r"([A-Za-z_]\w*)\s*=(.*)", re.DOTALL)
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]*")
 _DEEPEST = 100
+"""Levels that text or JSON may nest: schedules in schedules and lists in lists."""
 
 
 def register(name: str, cls: type[Schedule]) -> None:
@@ -47,7 +47,7 @@ def split(text: str, separator: str) -> list[str]:
     """Split at a separator outside brackets; empty pieces are kept, a blank text has none.
 
     Raises:
-        ValueError: brackets that do not match.
+        ValueError: brackets that do not match, or are nested too deeply.
 
     Example:
         >>> split("linear,step(at=(0.5, 0.75)),uba(phi=1)", ",")
@@ -58,6 +58,8 @@ def split(text: str, separator: str) -> list[str]:
         depth += (char == "(") - (char == ")")
         if depth < 0:
             break
+        if depth > _DEEPEST + 2:  # the deepest schedule's settings, and a tuple among them
+            raise _too_deep(text)
         if char == separator and depth == 0:
             pieces.append(text[start:i])
             start = i + 1
@@ -66,19 +68,17 @@ def split(text: str, separator: str) -> list[str]:
     return [*pieces, text[start:]] if text.strip() else []
 
 
-def parse_schedule(text: str) -> Schedule:
-    """See :meth:`Schedule.parse`."""
+def parse_schedule(text: str, depth: int = 0) -> Schedule:
+    """See :meth:`Schedule.parse`; the text may stand that deep in another schedule's."""
     if not isinstance(text, str):  # pyright: ignore[reportUnnecessaryIsInstance]
         raise TypeError(f"text={text!r}: expected a str, such as 'uba(phi=5)+warmup(0.05)'")
-    if max(text.count("+"), _depth(text)) > _DEEPEST:
-        raise ValueError(f"schedule {shown(text)}: more than {_DEEPEST} levels or operators")
     parts = split(text, "+")
     if not parts:
         allowed = ", ".join(names(operators=False))
         raise ValueError(f"schedule {shown(text)}: expected one of {allowed}")
     schedule: Schedule | None = None
-    for part in parts:
-        schedule = parse_part(part, schedule, text)
+    for above, part in zip(reversed(range(len(parts))), parts, strict=True):
+        schedule = parse_part(part, schedule, text, depth + above)
     assert schedule is not None
     return schedule
 
@@ -111,15 +111,17 @@ def from_plain(data: Any) -> Schedule:
 
 def _from_plain(data: Any, depth: int) -> Schedule:
     if depth > _DEEPEST:
-        raise ValueError(f"a saved schedule nested deeper than {_DEEPEST} levels")
+        raise _too_deep(data)
     if not isinstance(data, dict) or not isinstance(data.get("name"), str):
         raise ValueError(f"{shown(data)}: expected a saved schedule, a dict with its 'name'")
     settings = {k: _value_from_plain(v, depth) for k, v in data.items() if k != "name"}
     return _build(_find(data["name"], operators=None), [], settings, shown(data))
 
 
-def parse_part(part: str, base: Schedule | None, text: str) -> Schedule:
-    """A shape or, on a base, an operator; ``text`` is the whole that errors show."""
+def parse_part(part: str, base: Schedule | None, text: str, depth: int = 0) -> Schedule:
+    """A shape or, on a base, an operator, nested that deep; errors show the whole ``text``."""
+    if depth > _DEEPEST:
+        raise _too_deep(text)
     match = _PART.fullmatch(part.strip())
     if match is None:
         raise ValueError(
@@ -134,21 +136,23 @@ def parse_part(part: str, base: Schedule | None, text: str) -> Schedule:
             where = f"setting {keyed[1]!r}" if keyed else "a setting"
             raise ValueError(f"{shown(text)}: {where} of {cls.name} is empty; expected a value")
         if keyed is None:
-            args.append(_parse_value(piece))
+            args.append(_parse_value(piece, depth))
         elif keyed[1] in settings:
             raise ValueError(f"{shown(text)}: {keyed[1]!r} is given twice of {cls.name}")
         else:
-            settings[keyed[1]] = _parse_value(keyed[2])
+            settings[keyed[1]] = _parse_value(keyed[2], depth)
     return _build(cls, args, settings, shown(text))
 
 
-def _parse_value(text: str) -> Any:
+def _parse_value(text: str, depth: int) -> Any:
+    if depth > _DEEPEST:
+        raise _too_deep(text)
     text = text.strip()
     if text.startswith("(") and text.endswith(")"):
         pieces = split(text[1:-1].rstrip().removesuffix(","), ",")
-        return tuple(_parse_value(piece) for piece in pieces)
+        return tuple(_parse_value(piece, depth + 1) for piece in pieces)
     number = _as_number(text)
-    return parse_schedule(text) if number is None else number
+    return parse_schedule(text, depth + 1) if number is None else number
 
 
 def _as_number(text: str) -> float | None:
@@ -201,15 +205,14 @@ def _format_value(value: Any) -> str:
 
 def _value_from_plain(value: Any, depth: int) -> Any:
     if depth > _DEEPEST:
-        raise ValueError(f"a saved schedule nested deeper than {_DEEPEST} levels")
+        raise _too_deep(value)
     if isinstance(value, list):
         return tuple(_value_from_plain(v, depth + 1) for v in value)  # pyright: ignore[reportUnknownVariableType]
     return _from_plain(value, depth + 1) if isinstance(value, dict) else value
 
 
-def _depth(text: str) -> int:
-    """How deep brackets are nested at most."""
-    return max(accumulate(((char == "(") - (char == ")") for char in text), initial=0))
+def _too_deep(found: Any) -> ValueError:
+    return ValueError(f"schedule {shown(found)}: nested deeper than {_DEEPEST} levels")
 
 
 def _is_operator(cls: type[Schedule]) -> bool:

@@ -122,11 +122,14 @@ class ScheduleLR(LRScheduler):
         self._clock.advance(amount)
 
     def apply(self) -> None:
-        """Write the values of the present position into the optimizer's groups."""
-        groups, clock = self.optimizer.param_groups, self._clock
-        position = self.last_epoch if clock.counts_updates else clock.elapsed
-        for drive in self._drives:
-            values = drive.values(groups, position, self._scale if drive.is_lr else 1.0)
+        """Write the values of the present position into the optimizer's groups.
+
+        Raises:
+            ValueError: a late group lacks an entry, or a schedule for it. Nothing is written then.
+        """
+        groups, position = self.optimizer.param_groups, self.position
+        found = [d.values(groups, position, self._scale if d.is_lr else 1.0) for d in self._drives]
+        for drive, values in zip(self._drives, found, strict=True):
             drive.entry.write(groups, values)
             if drive.is_lr:
                 self._last_lr: list[Any] = values

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .budget import Budget
-from .schedule import Schedule, operand
+from .schedule import Schedule, operands
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -38,7 +38,8 @@ def plot_schedules(
         The axes.
 
     Raises:
-        ValueError: no schedules, or one that does not fit the horizon.
+        TypeError: no list or dict of schedules.
+        ValueError: an empty one, or a schedule that does not fit the horizon.
         ImportError: matplotlib is not installed.
     """
     labelled = _labelled(schedules)
@@ -64,17 +65,9 @@ def line_style(i: int) -> dict[str, Any]:
 def _labelled(
     schedules: Sequence[Schedule] | Mapping[str, Schedule],
 ) -> list[tuple[str, Schedule]]:
-    if isinstance(schedules, Schedule) or not hasattr(schedules, "__iter__"):
-        raise TypeError(f"schedules={schedules!r}: expected a list of schedules")
-    if isinstance(schedules, Mapping):
-        found = list(schedules.items())
-    else:
-        found = [(str(s), s) for s in schedules]
-    for _, schedule in found:
-        operand("schedules", schedule)
-    if not found:
-        raise ValueError(f"schedules={schedules!r}: expected at least one")
-    return found
+    if isinstance(schedules, Mapping) and schedules:
+        return list(zip(schedules, operands("schedules", schedules.values()), strict=True))
+    return [(str(schedule), schedule) for schedule in operands("schedules", schedules)]
 
 
 def _new_axes() -> Axes:

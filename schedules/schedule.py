@@ -247,6 +247,16 @@ def operand(name: str, value: Any) -> Schedule:
     return value
 
 
+def operands(name: str, values: Any) -> list[Schedule]:
+    """Return a list of one or more schedules, or raise TypeError or ValueError."""
+    if isinstance(values, Schedule | str) or not hasattr(values, "__iter__"):
+        raise TypeError(f"{name}={shown(values)}: expected a list of schedules")
+    found = [operand(name, value) for value in values]
+    if not found:
+        raise ValueError(f"{name}={shown(values)}: expected at least one")
+    return found
+
+
 def _positions(step: Any) -> Array:
     try:
         t = np.asarray(step)

@@ -195,6 +195,20 @@ def test_late_group_under_a_list_is_refused_with_the_way_out() -> None:
         scheduler.step()
 
 
+def test_a_step_that_is_refused_has_written_nothing() -> None:
+    optimizer = SGD([parameter()], lr=0.3, weight_decay=0.1)
+    scheduler = ScheduleLR(optimizer, {"lr": REX(), "weight_decay": [Linear()]}, 20)
+    go_on(optimizer, scheduler, 3)
+    optimizer.add_param_group({"params": [parameter()], "lr": 0.02})
+    before = copy.deepcopy(optimizer.state_dict())
+    for refused in (scheduler.step, scheduler.apply):
+        with pytest.raises(ValueError, match="1 schedules for 2 parameter groups"):
+            refused()
+        assert rates(optimizer) == [g["lr"] for g in before["param_groups"]]
+        assert scheduler.get_last_lr() == [0.3 * REX()(3, 20)]
+        assert scheduler.last_epoch == 3
+
+
 def test_late_groups_that_share_the_default_tensor_get_their_own() -> None:
     optimizer = SGD([parameter()], lr=torch.tensor(0.5))
     scheduler = ScheduleLR(optimizer, WARM, 20)

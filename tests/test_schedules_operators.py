@@ -51,6 +51,32 @@ def test_no_update_of_a_warmup_is_wasted_and_the_base_is_compressed(W):
     assert values[W] == 1.0
 
 
+class Counted(Cosine, listed=False):
+    """Counts how often it is asked."""
+
+    calls = 0
+
+    def _at(self, t, T):
+        Counted.calls += 1
+        return super()._at(t, T)
+
+
+@pytest.mark.parametrize("schedule", [s for s in OPERATORS if not isinstance(s, Repeat)], ids=str)
+def test_an_operator_asks_its_base_once(schedule):
+    """Twice would double with every operator inside an operator."""
+    settings = {k: v for k, v in schedule._settings().items() if k != "base"}
+    Counted.calls = 0
+    for _ in range(3):
+        type(schedule)(Counted(), **settings)(np.arange(T + 1), T)
+    assert Counted.calls == 3
+    nested, settings = Counted(), settings | ({"length": 1} if "length" in settings else {})
+    for _ in range(8):
+        nested = type(schedule)(nested, **settings)
+    Counted.calls = 0
+    nested(np.arange(T + 1), T)
+    assert Counted.calls == 1
+
+
 def test_warmup_rises_to_the_first_value_of_its_base():
     values = OneCycle(low=0.2).warmup(3)(t, T)
     assert values[:4] == near([0.05, 0.1, 0.15, 0.2])
@@ -379,7 +405,7 @@ def test_what_just_fits_is_taken():
         assert np.isfinite(schedule(np.arange(11), 10)).all()
 
 
-LENGTH = r"fraction of the run \(a float in \(0, 1\)\) or a count \(an int >= 0\)"
+LENGTH = r"fraction of the run \(a float in \(0, 1\)\) or a count \(an int >= [01]\)"
 
 
 @pytest.mark.parametrize("bad", [0.0, 1.0, 1.5, -0.1, -1, float("nan"), float("inf"), 5.0])

@@ -13,6 +13,8 @@ import torch.distributed as dist
 import torch.multiprocessing as mp
 from ranks import leave
 from ritard.schedules import GradNormRecorder, GradNorms
+from ritard.schedules.refinement import _log
+from torch import Tensor
 from torch.nn.utils import clip_grad_norm_, clip_grads_with_norm_
 from torch.utils._python_dispatch import TorchDispatchMode
 
@@ -352,6 +354,92 @@ def test_a_resumed_run_equals_the_uninterrupted_one(tmp_path: Path, with_path: b
     whole = run(12, "whole").norms()
     assert rest.norms.tolist() == whole.norms.tolist() == [1.0 + t for t in range(12)]
     assert rest.steps.tolist() == list(range(12))
+
+
+@pytest.mark.parametrize("with_path", [True, False])
+@pytest.mark.parametrize("block", [1, 3, 512])
+def test_a_rollback_in_one_process_leaves_nothing_of_the_attempt_given_up(
+    tmp_path: Path, with_path: bool, block: int
+) -> None:
+    parameter = leaf(torch.ones(1))
+    path = tmp_path / "log.jsonl" if with_path else None
+    recorder = GradNormRecorder([parameter], "l2", path, block=block)
+
+    def run(until: int, norm: float) -> None:
+        while recorder.step < until:
+            parameter.grad = torch.full((1,), norm)
+            recorder.record()
+
+    run(5, 1.0)
+    state = recorder.state_dict()
+    run(12, 2.0)
+    recorder.norms()
+    recorder.load_state_dict(state)
+    run(7, 3.0)
+    assert recorder.norms().norms.tolist() == [1.0] * 5 + [3.0] * 2
+    recorder.load_state_dict(state)
+    recorder.record(step=9)  # a step that the attempt before did not reach
+    assert recorder.norms().steps.tolist() == [0, 1, 2, 3, 4, 9]
+
+
+def test_a_rollback_while_the_disk_is_full_keeps_what_waits_from_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    recorder = GradNormRecorder([leaf(torch.ones(1))], "l2", tmp_path / "log.jsonl", block=2)
+    for _ in range(4):
+        recorder.record()
+    with monkeypatch.context() as patch, pytest.warns(RuntimeWarning, match="wait in memory"):
+        patch.setattr(_log, "_append", full)
+        for _ in range(6):
+            recorder.record()
+    recorder.load_state_dict({"step": 7})
+    assert recorder.norms().steps.tolist() == [0, 1, 2, 3, 4, 5, 6]
+
+
+def test_in_the_closure_of_lbfgs_the_last_evaluation_of_an_update_counts() -> None:
+    weights = torch.nn.Parameter(torch.tensor([2.0, 3.0]))
+    optimizer = torch.optim.LBFGS([weights], lr=0.5, max_iter=4)
+    recorder, last = GradNormRecorder(optimizer), dict[int, float]()
+
+    def closure() -> Tensor:
+        optimizer.zero_grad()
+        loss = (weights - 1).square().sum()
+        loss.backward()
+        assert weights.grad is not None
+        recorder.record(step=update)
+        last[update] = weights.grad.norm().item()
+        return loss
+
+    for update in range(5):  # noqa: B007  (the closure reads it)
+        optimizer.step(closure)  # type: ignore[arg-type]
+    assert recorder.norms().norms == pytest.approx(list(last.values()), rel=1e-6)
+    assert recorder.norms().steps.tolist() == list(last)
+
+
+def test_a_sparse_gradient_without_entries_and_a_nan_are_what_they_are() -> None:
+    table = torch.nn.Embedding(4, 2, sparse=True)
+    none = torch.zeros(1, 0, dtype=torch.long)
+    table.weight.grad = torch.sparse_coo_tensor(
+        none, torch.zeros(0, 2), (4, 2), check_invariants=True
+    )
+    recorder = GradNormRecorder(table.parameters(), "l1")
+    assert recorder.record().item() == 0.0
+    table.weight.grad = torch.tensor([[torch.nan, 1.0]] * 4)
+    recorder.record()
+    assert np.array_equal(recorder.norms().norms, [0.0, np.nan], equal_nan=True)
+
+
+def test_precisions_that_change_from_update_to_update_fit_in_one_block() -> None:
+    one, other = torch.nn.Parameter(torch.ones(2)), torch.nn.Parameter(torch.ones(1).double())
+    recorder = GradNormRecorder([one, other], "l1")
+    one.grad = torch.ones(2)
+    recorder.record()
+    one.grad, other.grad = None, torch.tensor([1 + 1e-12], dtype=torch.float64)
+    recorder.record()
+    assert recorder.norms().norms.tolist() == [2.0, 1 + 1e-12]
 
 
 def test_steps_may_be_given_and_start_anywhere() -> None:

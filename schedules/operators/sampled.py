@@ -53,9 +53,7 @@ class Sampled(Schedule):
         if self.at is not None:
             self._settle(at=lengths("at", self.at))
             return
-        self._settle(every=length("every", self.every))
-        if self.every == 0:
-            raise ValueError("every=0: expected a fraction in (0, 1) or an int >= 1")
+        self._settle(every=length("every", self.every, low=1))
 
     def _at(self, t: Array, T: float) -> Array:
         return self.base._at(np.minimum(self._reading(t, T), T), T)

@@ -44,7 +44,7 @@ class Warmup(Schedule):
         W = fit("warmup length", self.length, T)
         if W == 0:
             return self.base._at(t, T)
-        rest = T - W
-        peak = self.base._at(np.zeros(1), rest if rest > 0 else T)
-        body = self.base._at(np.maximum(t - W, 0.0), rest) if rest > 0 else peak
+        # Body and peak in one call: two would double with every warm-up inside a warm-up.
+        values = self.base._at(np.maximum(np.append(t - W, 0.0), 0.0), T - W or T)
+        body, peak = values[:-1], values[-1]
         return np.where(t < W, peak * ((t + 1.0) / (W + 1.0)), body)

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from .._state import DAMAGE
 from .norms import GradNorms, Norm
 
 
@@ -38,7 +39,7 @@ class Entries:
             return GradNorms.of(
                 self._values, head["norm"], self._steps, head["optimizer"], head["meta"]
             )
-        except ValueError as error:
+        except DAMAGE as error:
             raise ValueError(f"{self._path}: {error}") from error
 
 

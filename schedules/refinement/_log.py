@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 from array import array
 from collections.abc import Iterable, Mapping, Sequence
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from .._checks import whole
+from .._state import DAMAGE
 from ._files import header, lines, load, read_header
 from .norms import GradNorms
 
@@ -37,7 +39,7 @@ class Log:
         self.path = path
         self._empty = empty
         header(empty)  # what meta cannot say in JSON is refused before a file is made
-        self._begun = False
+        self._start: float | None = math.inf  # where a header goes that is still to be written
         self._file = None if path is None else _open(path, empty)
         self.steps, self.values = array("q"), array("d")
 
@@ -46,19 +48,29 @@ class Log:
         self.steps.extend(steps)
         self.values.extend(values)
 
-    def replace(self, steps: Iterable[int], values: Iterable[float]) -> None:
-        """Put entries in the place of those in memory."""
-        self.steps, self.values = array("q", steps), array("d", values)
+    def go_on(self, start: int, steps: Iterable[int], values: Iterable[float]) -> None:
+        """Take up a saved run at ``start``: what stands from there on is of an attempt given up.
+
+        In memory the saved entries are all there is. A file has its own; with the next that are
+        written it says from which step on those before are void.
+        """
+        if self.path is None:
+            self.steps, self.values = array("q", steps), array("d", values)
+            return
+        kept = [i for i, step in enumerate(self.steps) if step < start]
+        self.steps = array("q", [self.steps[i] for i in kept])
+        self.values = array("d", [self.values[i] for i in kept])
+        self._start = start
 
     def write(self) -> None:
         """Bring what waits to the file; OSError leaves file and entries as they were."""
         if self._file is None or not self.steps:
             return
         text = lines(self._waiting())
-        if not self._begun:
-            text = header(self._empty, start=self.steps[0]) + text
+        if self._start is not None:
+            text = header(self._empty, start=int(min(self._start, self.steps[0]))) + text
         _append(self._file, text.encode())
-        self._begun = True
+        self._start = None
         self.steps, self.values = array("q"), array("d")
 
     def norms(self) -> GradNorms:
@@ -89,9 +101,9 @@ def checked_state(state: Any) -> tuple[int, Sequence[int], Sequence[float]]:
     try:
         step = whole("step", found["step"])
         GradNorms.of(norms, steps=steps)
-    except (TypeError, ValueError) as error:
+        return step, array("q", steps), array("d", norms)
+    except (TypeError, ValueError, OverflowError) as error:
         raise ValueError(f"state_dict: {error}") from error
-    return step, steps, norms
 
 
 def _open(path: Path, empty: GradNorms) -> FileIO:
@@ -114,7 +126,7 @@ def _check_same_kind(path: Path, empty: GradNorms) -> None:
         return
     try:
         there = read_header(json.loads(first))["norm"]
-    except ValueError as error:
+    except DAMAGE as error:
         raise ValueError(f"path={str(path)!r}: it cannot be continued: {error}") from error
     if there != empty.norm:
         raise ValueError(f"norm={empty.norm!r}: {path} is a log of {there} norms")

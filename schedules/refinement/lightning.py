@@ -10,6 +10,7 @@ from torch.optim import Optimizer
 
 from .._checks import whole
 from .._lightning import Callback
+from .._state import check_keys, reading
 from .norms import Norm, check_norm
 from .recorder import GradNormRecorder
 
@@ -104,7 +105,11 @@ class GradNormCallback(Callback):
         return {"updates": self._updates}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Go on from a checkpoint's position."""
+        """Go on from a checkpoint's position; ValueError where it holds none."""
+        check_keys("GradNormCallback", state_dict, {"updates": None})
+        if state_dict["updates"] is not None:  # else saved before training began
+            with reading("GradNormCallback"):
+                whole("updates", state_dict["updates"])
         self._updates = state_dict["updates"]
 
     def _close(self) -> None:

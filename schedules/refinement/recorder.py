@@ -168,14 +168,16 @@ class GradNormRecorder:
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on from a saved position; what is pending is dropped.
 
+        Also in the process that went further, as after a rollback: what it recorded from that
+        position on is void (with a path, once the next entries are written).
+
         Raises:
             ValueError: not a recorder's state. Nothing has been changed then.
         """
         step, steps, norms = checked_state(state)
         self._steps, self._pending = [], []
         self.step = step
-        if self._log.path is None:
-            self._log.replace(steps, norms)
+        self._log.go_on(step, steps, norms)
 
     # ---- inside -------------------------------------------------------------------------
 

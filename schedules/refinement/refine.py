@@ -48,7 +48,7 @@ def refine(norms: GradNorms, smoothing: float = 0.1) -> Tabulated:
     authors' code. Where we differ: norms are floored at 1e-3 of their median, and the filter's
     width is a part of the log whatever its length.
     """
-    weights = _weights(filtered(norms, smoothing), _EXPONENT[norms.norm])
+    weights = filtered(norms, smoothing) ** _EXPONENT[norms.norm]
     rates = weights * later_sums(weights)
     top = rates.max()
     # A single step has no later weights: it runs at the base rate.
@@ -108,7 +108,3 @@ def _median_filter(values: Array, half: int) -> Array:
 
     padded = np.concatenate([np.full(half, values[0]), np.pad(values, (0, half), "reflect")])
     return median_filter(padded, size=2 * half + 1, mode="nearest")[half : half + len(values)]
-
-
-def _weights(norms: Array, exponent: int) -> Array:
-    return norms**exponent

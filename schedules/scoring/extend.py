@@ -78,11 +78,11 @@ def extend(
         raise ValueError(f"done_total={planned}: expected at least done_steps={n}")
     G = norms_of(grad_norms, T)
     decay = as_schedule(shape)
-    base_lr = bound_of_rates(done.values(planned), _first(G, planned)).best_base_lr
-    past = done.values(planned)[:n]
+    plan = done.values(planned)
+    base_lr = bound_of_rates(plan, _first(G, planned)).best_base_lr
 
     def whole_run(rate: float, cooldown: float) -> Array:
-        return np.append(past, rate * _family(cooldown, decay).values(T - n))
+        return np.append(plan[:n], rate * _family(cooldown, decay).values(T - n))
 
     def omega(rate: float, cooldown: float) -> float:
         return bound_of_rates(whole_run(rate, cooldown), G).at(base_lr)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ..schedule import Schedule
+from ..schedule import Schedule, operands
 from .bound import Bound, Norms, bound
 
 
@@ -35,19 +35,18 @@ def rank(
 ) -> list[Ranked]:
     """Schedules by their last-iterate bounds, best first.
 
-    Args and errors: as :func:`~ritard.schedules.bound`.
+    Args and errors: as :func:`~ritard.schedules.bound`; an empty list is a ValueError.
 
     Example:
         >>> from ritard.schedules import Constant, Cosine, Linear
         >>> [str(r.schedule) for r in rank([Constant(), Cosine(), Linear()], 400)]
         ['linear', 'cosine', 'constant']
     """
-    if not schedules:
-        raise ValueError(f"schedules={schedules!r}: expected at least one")
-    bounds = [bound(schedule, total_steps, grad_norms, distance) for schedule in schedules]
+    given = operands("schedules", schedules)
+    bounds = [bound(schedule, total_steps, grad_norms, distance) for schedule in given]
     best, first = min(b.value for b in bounds), bounds[0].best_base_lr
     ranked = [
         Ranked(schedule, b, b.value / best, b.best_base_lr / first)
-        for schedule, b in zip(schedules, bounds, strict=True)
+        for schedule, b in zip(given, bounds, strict=True)
     ]
     return sorted(ranked, key=lambda r: r.relative)

@@ -19,7 +19,7 @@ class InverseSqrt(Schedule):
     :class:`~ritard.schedules.operators.warmup.Warmup`.
 
     Args:
-        timescale: tau: a count > 0 of the budget's unit, or a fraction of the run. The default
+        timescale: tau: a count >= 1 of the budget's unit, or a fraction of the run. The default
             1 gives 1/sqrt(t + 1).
 
     Example:
@@ -35,9 +35,7 @@ class InverseSqrt(Schedule):
     timescale: Length = 1
 
     def __post_init__(self) -> None:
-        self._settle(timescale=length("timescale", self.timescale))
-        if self.timescale == 0:
-            raise ValueError("timescale=0: expected a fraction in (0, 1) or an int >= 1")
+        self._settle(timescale=length("timescale", self.timescale, low=1))
 
     def _at(self, t: Array, T: float) -> Array:
         tau = resolve(self.timescale, T)
