@@ -65,3 +65,24 @@ def test_resumes_and_refuses() -> None:
     for bad in ({"factor": 1.0}, {"factor": 0.0}, {"patience": -1}, {"threshold": math.nan}):
         with pytest.raises(ValueError, match=next(iter(bad))):
             Plateau(**bad)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("cost", [math.nan, math.inf, -math.inf])
+def test_what_is_not_finite_is_no_improvement(cost: float) -> None:
+    plateau, other = Plateau(patience=1), Plateau(patience=1)
+    for metric in (2.0, cost, cost):
+        plateau.tell(1.0, metric)
+    assert plateau.ask() == 0.1
+    other.load_state_dict(plateau.state_dict())
+    for one in (plateau, other):
+        one.tell(1.0, 1.5)  # an improvement on 2.0
+        one.tell(1.0, 1.6)
+        assert one.ask() == 0.1
+
+
+def test_the_scale_stops_falling() -> None:
+    plateau, scales = Plateau(factor=0.5, patience=0, min_scale=0.3), []
+    for _ in range(4):
+        plateau.tell(1.0, 1.0)
+        scales.append(plateau.ask())
+    assert scales == [1.0, 0.5, 0.3, 0.3]

@@ -16,7 +16,7 @@ class Plateau:
     A metric improves when it is below the best so far by more than ``threshold`` times its size;
     after more than ``patience`` tells without that, the scale is multiplied by ``factor`` and
     counting starts again. Set it as ``scheduler.scale`` of a ``ScheduleLR``: warm-up and schedule
-    stay as they are, which torch's ReduceLROnPlateau cannot do. A metric that is NaN never
+    stay as they are, which torch's ReduceLROnPlateau cannot do. A metric that is not finite never
     improves.
 
     Args:
@@ -58,7 +58,7 @@ class Plateau:
         del choice  # the scale only ever changes here
         cost = finite_or_not(cost)
         bar = self._best - self.threshold * abs(self._best) if self._best < math.inf else math.inf
-        if cost < bar:
+        if math.isfinite(cost) and cost < bar:
             self._best, self._bad = cost, 0
             return
         self._bad += 1
