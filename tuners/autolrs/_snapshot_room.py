@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import mmap
 import os
 import tempfile
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -92,17 +92,21 @@ class Room:
 
     def _new_chunk(self, device: torch.device, size: int) -> Chunk:
         free: dict[Place, float] = {p: self._free(p, device) for p in self._places}
+        failed = ""
         for place in fitting(size, free):
-            with suppress(RuntimeError, MemoryError, OSError):  # fragmented, or taken meanwhile
+            try:
                 memory = _ALLOCATE[place](size, device, self._folder)
-                if place == "disk" and not self._asked:
-                    self._warn_of_disk(size)
-                return Chunk(memory, place)
+            except (RuntimeError, MemoryError, OSError) as error:  # fragmented, taken, read-only
+                failed += f"; {place}: {error}"
+                continue
+            if place == "disk" and not self._asked:
+                self._warn_of_disk(size)
+            return Chunk(memory, place)
         raise MemoryError(
             f"Snapshot: the copies of the tensors on {device} need {_gigabytes(size)}; free: "
             + ", ".join(f"{place} {_gigabytes(n)}" for place, n in free.items())
-            + f" (of which {1 - SHARE:.0%} are left alone); pass skip=... for tensors that never "
-            f"change, or folder=... on a larger disk than {self._folder}"
+            + f" (of which {1 - SHARE:.0%} are left alone){failed}; pass skip=... for tensors that "
+            f"never change, or folder=... on a larger disk than {self._folder}"
         )
 
     def _free(self, place: Place, device: torch.device) -> float:
@@ -139,16 +143,14 @@ def _on_host(size: int, device: torch.device, _: Path) -> Tensor:
 
 
 def _on_disk(size: int, _: torch.device, folder: Path) -> Tensor:
-    handle, name = tempfile.mkstemp(prefix="ritard-snapshot-", dir=folder)
-    try:
+    # Without a name from the start: nobody can open, cut or delete it, and no kill leaves it.
+    with tempfile.TemporaryFile(prefix="ritard-snapshot-", dir=folder) as file:
         if hasattr(os, "posix_fallocate"):  # macOS has none
             # A sparse file would kill the process where the disk turns out to be full.
-            os.posix_fallocate(handle, 0, size)
-        return torch.from_file(name, shared=True, size=size, dtype=torch.uint8)
-    finally:
-        os.close(handle)
-        with suppress(PermissionError):
-            Path(name).unlink()  # the mapping lives on without the name
+            os.posix_fallocate(file.fileno(), 0, size)
+        else:
+            file.truncate(size)
+        return torch.frombuffer(mmap.mmap(file.fileno(), size), dtype=torch.uint8)
 
 
 _ALLOCATE: dict[Place, Callable[[int, torch.device, Path], Any]] = {

@@ -37,14 +37,16 @@ class Snapshot:
     Args:
         parts: The model, the optimizer and whatever else changes while training.
         place: Where the copies lie: ``"device"`` (that of each tensor), ``"host"`` (page-locked
-            for a GPU's tensors) or ``"disk"`` (a file without a name, which vanishes with the
-            process); by default the first that has room.
+            for a GPU's tensors) or ``"disk"`` (a file without a name, which no other process can
+            open and which vanishes with this one); by default the first that has room. Copies
+            have no checksum: memory and disk are trusted.
         folder: Of that file; the system's temporary folder by default.
         skip: Tensors that never change, such as frozen parameters: they are not copied, and a
             restore fails where one has changed after all.
 
     Raises:
-        MemoryError: the copies fit nowhere.
+        MemoryError: the copies fit nowhere, or their file cannot be made.
+        OSError: there is no such folder.
         TypeError: a part of which no state can be had.
         ValueError: no parts, an unknown place, lazy parameters without a shape.
 
