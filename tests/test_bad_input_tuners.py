@@ -378,8 +378,8 @@ AUTOLRS = [
     Wrong(
         "AutoLRS.faithful", ("lr_max=0.1",), lambda t: t.faithful(lr_min=1.0, lr_max=0.1), on=Stage
     ),
-    Wrong("AutoLRS.load_state_dict", ("mode", "None"), lambda t: t.load_state_dict({}), on=tuner),
-    Wrong("AutoLRS.load_state_dict", ("state_dict=3",), lambda t: t.load_state_dict(3), on=tuner),
+    Wrong("AutoLRS.load_state_dict", ("AutoLRS", "[]"), lambda t: t.load_state_dict({}), on=tuner),
+    Wrong("AutoLRS.load_state_dict", ("AutoLRS", "int"), lambda t: t.load_state_dict(3), on=tuner),
     Wrong("AutoLRS.load_state_dict", ("total_steps", "9"), damaged(total_steps=9), on=tuner),
     Wrong(
         "AutoLRS.load_state_dict",
@@ -387,11 +387,23 @@ AUTOLRS = [
         damaged(ledger={"productive": "a"}),
         on=tuner,
     ),
-    Wrong("AutoLRS.load_state_dict", ("Improved", "[]"), damaged(search={}), on=tuner),
+    Wrong("AutoLRS.load_state_dict", ("search", "raised_from"), damaged(search={}), on=tuner),
     Wrong("AutoLRS.load_state_dict", ("ScheduleLR", "lacks"), damaged(scheduler={}), on=tuner),
     Wrong("AutoLRSCallback", ("schedule 'rex'",), lambda: AutoLRSCallback("rex"), TypeError),
     Wrong("AutoLRSCallback", ("total_steps=0",), lambda: AutoLRSCallback(total_steps=0)),
     Wrong("AutoLRSCallback", ("overhead=-1",), lambda: AutoLRSCallback(overhead=-1)),
+    Wrong(
+        "AutoLRSCallback.load_state_dict",
+        ("AutoLRSCallback", "[]"),
+        lambda c: c.load_state_dict({}),
+        on=AutoLRSCallback,
+    ),
+    Wrong(
+        "AutoLRSCallback.load_state_dict",
+        ("search", "raised_from"),
+        damaged(search=dict.fromkeys(("scale", "segments", "reports", "rest"), 1)),
+        on=AutoLRSCallback,
+    ),
     Wrong("Climb", ("low=4.0, high=1.0",), lambda: Climb(4.0, 1.0)),
     Wrong("Climb", ("low=0",), lambda: Climb(0, 1.0)),
     Wrong("Climb.tell", ("choice=-1",), lambda c: c.tell(-1, 1.0), on=climbed),
@@ -521,7 +533,6 @@ SEARCH = [
         ("start: no SolverSchedule of nfe=4",),
         lambda: search(start=[lower(SCHEDULE)]),
     ),
-    Wrong("SolverSearch", ("choice=int",), lambda: search(known=[(3, 1.0)]), TypeError),
     Wrong("SolverSearch.ask", ("nfe=9",), lambda x: x.ask(9), on=under_way(s.SolverSearch)),
     Wrong("Space", ("orders: 9",), lambda: s.Space(orders=(9,))),
     Wrong("Space", ("gap=1",), lambda: s.Space(gap=1)),

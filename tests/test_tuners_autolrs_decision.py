@@ -3,15 +3,17 @@
 import json
 import math
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from ritard.tuners.autolrs._findings import Findings
 from ritard.tuners.autolrs.climb import Climb
 from ritard.tuners.autolrs.decision import Trial, decide, trials, worse
 from ritard.tuners.autolrs.early import diverged, lagging, rising
-from ritard.tuners.autolrs.plan import LEAST_PROBE, Plan, ProbeShape
+from ritard.tuners.autolrs.plan import LEAST_PROBE, Plan, ProbeShape, passed_over
 from ritard.tuners.autolrs.report import Report
 from tables import checked
 
@@ -188,6 +190,25 @@ def test_it_takes_a_scale_that_was_tried_and_is_finite(values: list[float], erro
         assert decision.gain > decision.error
 
 
+def test_findings_are_what_a_tuner_is_told_and_a_report_says() -> None:
+    found = Findings(1.0, began=[1.0, 2.0, 3.0], cost=0.01)
+    found.add(1.0, [0.9, 1.8, 2.7])
+    found.add(2.0, [0.8, 1.5, 2.5])
+    found.add(4.0, [5.0, 6.0, 7.5])  # above where it began
+    found.add(8.0, [1.0, math.inf, 1.0])
+    found.add(16.0, None)
+    lost = Trial(0.5, math.nan, 0.3, 0.05, stopped=True)
+    found.leave(lost)
+    assert [trial.scale for trial in found.trials] == [1.0, 2.0, 4.0, 8.0, 16.0, 0.5]
+    assert found.trials[-1] is lost
+    assert found.cost_of(1.0) == 0.0
+    assert found.cost_of(2.0) == pytest.approx(-0.2) and found.cost_of(0.5) == 0.3
+    assert all(math.isnan(found.cost_of(scale)) for scale in (4.0, 8.0, 16.0, 99.0))
+    assert [s for s in (1.0, 2.0, 4.0, 8.0, 16.0) if found.failed(s)] == [4.0, 8.0, 16.0]
+    assert 0.5 in found and 3.0 not in found
+    assert found.decision() == decide(1.0, found.trials, 0.01, {4.0})
+
+
 # ---- the plan --------------------------------------------------------------------------------
 
 
@@ -241,6 +262,17 @@ def test_eight_stages_where_they_fit_fewer_where_not_none_where_one_does_not() -
     assert 0 < len(Plan.of(3000, 0, 0.1, 0.2, None, shape).starts) < 7
     assert Plan.of(3000, 0, 0.1, 0.2, 8, shape).starts == ()
     assert Plan.of(500, 0, 0.1, 0.2, None, shape).starts == ()
+
+
+def test_stages_are_passed_over_where_nothing_is_won() -> None:
+    trial = Trial(1.0, 1.0, 0.0, 0.0)
+    kept = Report(0, 20, (trial,), 1.0, 1.0, gain=0.0499, error=0.1, overhead=0.1)
+    hopeful, changed = replace(kept, gain=0.0501), replace(kept, scale=2.0)
+    for reports, stages in (
+        ([], 0), ([kept], 0), ([kept] * 2, 1), ([kept] * 4, 3),
+        ([kept, kept, hopeful], 0), ([changed, kept, kept], 1), ([kept, kept, changed], 0),
+    ):  # fmt: skip
+        assert passed_over(reports) == stages
 
 
 def climbed(cost: Callable[[float], float], asks: int) -> list[float]:

@@ -178,6 +178,17 @@ def test_a_forecast_after_a_jump_is_not_trusted() -> None:
     assert first.score == pytest.approx(4.0 - 0.1 * 18)  # the first value is not below itself
 
 
+def test_a_candidate_that_diverged_is_no_reference_of_a_jump() -> None:
+    run = Run()
+    fine = [5.0] + [4.0 - 0.1 * i for i in range(19)]
+    values = iter([math.nan] * 20 + fine + [6.0] * 19 + [5.5] + [3.0] * 4000)
+    tuner = run.tuner(val_fn=lambda: next(values))
+    list(tuner.train(stream(T)))
+    first, _, third, _ = tuner.reports[2].trials
+    assert math.isnan(first.score) and third.score == 5.5
+    json.dumps(tuner.state_dict(), allow_nan=False)
+
+
 @pytest.mark.parametrize("becomes", [math.nan, math.inf, -math.inf])
 def test_what_is_not_finite_is_never_chosen(becomes: float) -> None:
     run = Run(bad=0.05, becomes=becomes)

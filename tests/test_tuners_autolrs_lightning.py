@@ -216,6 +216,22 @@ def test_resuming_from_a_checkpoint(at: int, tmp_path: Path) -> None:
     assert resumed.ledger.overhead <= 0.7
 
 
+def test_a_second_fit_goes_on_and_another_run_begins_anew() -> None:
+    module, callback = Module(), tuner(total_steps=T)
+    trainer = fit(module, callback, max_steps=100)
+    (report,) = callback.reports
+    assert report.scale != 1.0
+    trainer.fit_loop.epoch_loop.max_steps = T
+    trainer.fit(module, trainer.train_dataloader)
+    assert callback.reports[0] == report and len(callback.reports) == 2
+    assert module.rates[100] == pytest.approx(report.scale / 1024)
+    assert callback.ledger.productive == T == len(module.rates)
+    other = Module()
+    fit(other, callback, max_steps=3)
+    assert other.rates == [1 / 1024] * 3
+    assert callback.ledger.productive == 3 and not callback.reports and callback.scale == 1.0
+
+
 def test_no_checkpoint_is_taken_inside_a_probe(tmp_path: Path) -> None:
     """One after every update: each holds rates of the run, at the scale that held then."""
     callback = tuner(switching_cost=1e9)

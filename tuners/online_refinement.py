@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, cast
 
 from torch import Tensor
@@ -11,7 +12,7 @@ from torch.optim import Optimizer
 
 from ..schedules import Budget, GradNormRecorder, Linear, ScheduleLR, Tabulated
 from ..schedules._checks import number
-from ..schedules._state import check_state, reading
+from ..schedules._state import check_keys, check_state, reading
 from ..schedules.refinement._log import checked_state
 from ..schedules.refinement.norms import Norm
 from ._course import Course
@@ -183,9 +184,10 @@ class OnlineRefinement(ScheduleLR):
             ValueError: the state of another scheduler, smoothing or norm, or what
                 :class:`ScheduleLR` refuses. Nothing has been changed then.
         """
-        check_state(state_dict, self.state_dict())
+        here = self.state_dict()
+        check_state(state_dict, here)
         kept = state_dict["refinement"]
-        levels, course = _checked(kept)
+        levels, course = _checked(kept, here["refinement"])
         super().load_state_dict(state_dict)
         self._own_scale, self._levels, self._course = float(kept["scale"]), levels, course
         self._recorder.load_state_dict(kept["recorder"])
@@ -238,12 +240,15 @@ def _counted(total_steps: int | Budget) -> Budget:
     return budget
 
 
-def _checked(kept: Any) -> tuple[Levels, Course]:
-    """The levels and the course of a saved state; ValueError where it holds none."""
+def _checked(kept: Any, here: Mapping[str, Any]) -> tuple[Levels, Course]:
+    """The levels and the course of a saved state; ValueError where it is not such as ``here``."""
     levels, course = Levels(1), Course(1)
     with reading("refinement"):
         number("scale", kept["scale"], low=0)
         levels.load_state_dict(kept["levels"])
         course.load_state_dict(kept["course"])
         checked_state(kept["recorder"])
+    for part in ("levels", "recorder"):
+        check_keys(part, kept[part], here[part])
+    check_keys("refinement", kept, here)
     return levels, course

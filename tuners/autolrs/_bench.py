@@ -42,9 +42,8 @@ class Bench:
         """
         losses = list[Tensor]()
         for i in part:
-            (batches,) = recording[i : i + 1]
             self.pilot.write(start + i, scale(i))
-            losses.append(self.training.step(batches).detach())
+            losses.append(self.training.step(recording[i]).detach())
             self.ledger.search += 1
         return losses
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import math
 import time
 import warnings
+from collections.abc import Mapping
 from typing import Any
 
 from torch import Tensor
 
+from ...schedules._checks import number, shown, whole
 from ._bench import Bench
 from ._faithful_settings import FaithfulSettings
 from ._mode import Mode
@@ -41,11 +43,6 @@ class Faithful(Mode):
         self._left = 0  # of the productive updates of the present stage
         self._search: RateSearch | None = None
         self._origin: Snapshot | None = None
-
-    @property
-    def recording(self) -> bool:
-        """Whether a stage is being searched."""
-        return self._search is not None
 
     @property
     def probing(self) -> bool:
@@ -214,10 +211,23 @@ class Faithful(Mode):
             "left": self._left,
         }
 
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Go on from a saved state; ValueError, with nothing changed, where it is none."""
-        super().load_state_dict(state_dict)
+    @classmethod
+    def _read(cls, state_dict: Mapping[str, Any]) -> dict[str, Any]:
+        first, on_validation = state_dict["first_validation"], state_dict["on_validation"]
+        if first is not None:
+            number("first_validation", first)
+        if not isinstance(on_validation, bool):
+            raise TypeError(f"on_validation={shown(on_validation)}: expected a bool")
+        return super()._read(state_dict) | {
+            "tau": whole("tau", state_dict["tau"], low=1),
+            "on_validation": on_validation,
+            "first_validation": first,
+            "left": whole("left", state_dict["left"]),
+        }
+
+    def _go_on(self, found: Mapping[str, Any]) -> None:
+        super()._go_on(found)
         self._search = self._origin = None
-        self._tau, self._left = state_dict["tau"], state_dict["left"]
-        self._outlook.on_validation = state_dict["on_validation"]
-        self._outlook.first_validation = state_dict["first_validation"]
+        self._tau, self._left = found["tau"], found["left"]
+        self._outlook.on_validation = found["on_validation"]
+        self._outlook.first_validation = found["first_validation"]

@@ -5,13 +5,15 @@ from __future__ import annotations
 import time
 import warnings
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 from torch import Tensor
 
 from ...schedules import Schedule
+from ...schedules._checks import number, whole
 from ..tuner import Tuner
 from ._bench import Bench
 from ._improved_settings import Settings
@@ -20,12 +22,9 @@ from ._recording import Recording
 from ._replay_batch import shallow
 from ._stage import AllDiverged, Stage
 from ._watch import Watch
-from .plan import LEAST_PROBE, Plan
+from .plan import Plan, passed_over
 from .report import Report
 from .snapshot import Snapshot
-
-_HOPE = 0.5
-"""Standard errors of an expected gain from which a stage that changed nothing raises hopes."""
 
 
 class Improved(Mode):
@@ -33,7 +32,7 @@ class Improved(Mode):
 
     Attributes:
         bench: Where candidates are tried.
-        scale: Present factor of the base schedule.
+        probing: Whether the training stands inside a probe.
     """
 
     probing = False
@@ -128,8 +127,8 @@ class Improved(Mode):
         self._start = t
 
     def _run_stage(self) -> None:
-        began, ledger = time.perf_counter(), self.bench.ledger
-        recording, origin, hold_end = self._recording, self._origin, self._hold_end
+        ledger, recording = self.bench.ledger, self._recording
+        origin, hold_end = self._origin, self._hold_end
         assert recording is not None and origin is not None and hold_end is not None
         self.abandon()
         scoring = self._held_out or list(self._recent)
@@ -142,16 +141,13 @@ class Improved(Mode):
         plan, cost = self._plan, self._settings.switching_cost
         tuner, room = self._tuner(), plan.share(number, ledger.spent)
         falls = not self.reports or not self._anneals(self._start)
-        self.probing = True
         try:
-            decision, trials, former = stage.run(tuner, plan.shape, cost, room, falls)
+            with self._probes():
+                decision, trials, former = stage.run(tuner, plan.shape, cost, room, falls)
         except AllDiverged:  # the run is back at the stage's beginning
             ledger.search += ledger.productive - self._start
             ledger.productive = self._start
             raise
-        finally:
-            self.probing = False
-            ledger.search_seconds += time.perf_counter() - began
         self._guard(stage.reached, recording.length, former, decision.scale)
         found = (tuple(trials), self.scale, decision.scale, decision.gain, decision.error)
         self._adopt(Report(self._start, recording.length, *found, ledger.overhead))
@@ -178,39 +174,34 @@ class Improved(Mode):
     def _end_watch(self, watch: Watch) -> None:
         """Where a raised scale diverged, the run goes on as the former one leads it."""
         self._watch = None
-        began, ledger = time.perf_counter(), self.bench.ledger
         if not watch.failed():
             self._watch = watch.next()
             return
-        here = self.bench.snapshot()
-        self.probing = True
-        try:
+        with self._probes():
             watch.undo()
-        except BaseException:
-            here.restore()
-            raise
-        finally:
-            self.probing = False
-            ledger.search_seconds += time.perf_counter() - began
         self._raised_from = None
         risen = self.segments[-1]
         if self.reports[-1].start == risen[0] and watch.start == risen[0] + self.reports[-1].probe:
             self.segments.pop()  # the rise is undone whole
         else:
             self.segments.append((watch.start, watch.scale))
-        self._record(watch.report(self.scale, ledger.overhead))
+        self._record(watch.report(self.scale, self.bench.ledger.overhead))
+
+    @contextmanager
+    def _probes(self) -> Generator[None]:
+        """Inside, the training does not stand where the run does, and time is the search's."""
+        began, self.probing = time.perf_counter(), True
+        try:
+            yield
+        finally:
+            self.probing = False
+            self.bench.ledger.search_seconds += time.perf_counter() - began
 
     def _adopt(self, report: Report) -> None:
         if report.scale != self.scale:
             self.segments.append((report.start, report.scale))
         self._record(report)
-        kept = 0
-        for one in reversed(self.reports):
-            if one.scale != one.before or one.gain > _HOPE * one.error:
-                break
-            kept += 1
-        # Where nothing was won twice, little is expected of the next time.
-        self._rest = max(0, kept - 1)
+        self._rest = passed_over(self.reports)
 
     def _record(self, report: Report) -> None:
         self.scale = report.scale
@@ -243,28 +234,25 @@ class Improved(Mode):
         mine = {"stage": self._stage, "rest": self._rest, "raised_from": self._raised_from}
         return super().state_dict() | mine
 
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Go on from a saved state; ValueError, with nothing changed, where it is none."""
-        super().load_state_dict(state_dict)
+    @classmethod
+    def _read(cls, state_dict: Mapping[str, Any]) -> dict[str, Any]:
+        raised_from = state_dict["raised_from"]
+        if raised_from is not None:
+            number("raised_from", raised_from, low=0, open_low=True)
+        counts = {name: whole(name, state_dict[name]) for name in ("stage", "rest")}
+        return super()._read(state_dict) | counts | {"raised_from": raised_from}
+
+    def _go_on(self, found: Mapping[str, Any]) -> None:
+        super()._go_on(found)
         self.abandon()
-        self._stage, self._rest = state_dict["stage"], state_dict["rest"]
-        self._raised_from = state_dict["raised_from"]
+        self._stage, self._rest = found["stage"], found["rest"]
+        self._raised_from = found["raised_from"]
 
 
 def improved(
     settings: Settings, base: Schedule, total_steps: int, bench: Bench, scoring: Sequence[Any]
 ) -> Improved:
-    """The improved mode of a run, with a word where it has no room to search."""
-    plan = settings.plan(base, total_steps)
-    if not plan.starts:
-        warnings.warn(
-            f"AutoLRS: {settings.overhead:.3g} of {total_steps} updates does not pay for "
-            f"{settings.stages or 'one'} stage(s) of {settings.candidates} probes of {LEAST_PROBE} "
-            "updates: nothing is searched and the rate stays (fewer stages, candidates or scored "
-            "batches, or a larger overhead, make room)",
-            UserWarning,
-            stacklevel=3,
-        )
-    values = base.values(total_steps)
+    """The improved mode of a run."""
+    plan, values = settings.plan(base, total_steps), base.values(total_steps)
     past_peak = int(np.flatnonzero(values == values.max())[-1])
     return Improved(settings, plan, bench, scoring, lambda t: t > past_peak)

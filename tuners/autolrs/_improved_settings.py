@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypedDict
@@ -12,7 +13,7 @@ from ...schedules import Schedule
 from ...schedules._checks import number, whole
 from ..tuner import Tuner
 from .climb import Climb
-from .plan import Plan, ProbeShape
+from .plan import LEAST_PROBE, Plan, ProbeShape
 from .report import Report
 
 Search = Callable[[float, float], Tuner[Any]]
@@ -92,8 +93,21 @@ class Settings:
             raise TypeError(f"search={self.search!r}: expected a function (low, high) -> tuner")
 
     def plan(self, base: Schedule, total_steps: int) -> Plan:
-        """The stages of a run: they begin where the base schedule first reaches half its peak."""
+        """The stages of a run: they begin where the base schedule first reaches half its peak.
+
+        It warns where there is room for none.
+        """
         values = base.values(total_steps)
         first = int(np.argmax(values >= 0.5 * values.max()))
         shape = ProbeShape(self.candidates, self.scored, self.hold)
-        return Plan.of(total_steps, first, self.overhead, self.tail, self.stages, shape)
+        plan = Plan.of(total_steps, first, self.overhead, self.tail, self.stages, shape)
+        if not plan.starts:
+            warnings.warn(
+                f"AutoLRS: {self.overhead:.3g} of {total_steps} updates does not pay for "
+                f"{self.stages or 'one'} stage(s) of {self.candidates} probes of {LEAST_PROBE} "
+                "updates: nothing is searched and the rate stays (fewer stages, candidates or "
+                "scored batches, or a larger overhead, make room)",
+                UserWarning,
+                stacklevel=4,
+            )
+        return plan

@@ -20,7 +20,8 @@ class Outlook:
 
     Attributes:
         on_validation: Whether validation losses are used.
-        first_validation: The first validation loss of the run.
+        first_validation: The first validation loss of the run, of a candidate that did not
+            diverge; None before.
     """
 
     def __init__(self, settings: FaithfulSettings, bench: Bench) -> None:
@@ -54,10 +55,10 @@ class Outlook:
             y = self._bench.read(self._losses)
             return self._settings.forecast(y, tau).value if _finite(y) else math.nan
         y = self._bench.read(self._values)
-        if self.first_validation is None:
-            self.first_validation = y[0]
         if not _finite(y):
             return math.nan
+        if self.first_validation is None:
+            self.first_validation = y[0]
         if max(y) >= self.first_validation:
             return y[-1]  # a forecast after a jump is not trusted
         return self._settings.val_forecast(y, tau // self._every).value

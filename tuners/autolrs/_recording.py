@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import torch
@@ -55,12 +54,9 @@ class Recording:
         """Updates recorded and done."""
         return len(self.losses)
 
-    def __getitem__(self, part: slice) -> list[list[RecordedBatch]]:
-        """Batches of some of the updates."""
-        return self._updates[part]
-
-    def __iter__(self) -> Iterator[list[RecordedBatch]]:
-        return iter(self._updates)
+    def __getitem__(self, i: int) -> list[RecordedBatch]:
+        """The batches of an update."""
+        return self._updates[i]
 
 
 def _check_memory(batch: Any, length: int) -> None:

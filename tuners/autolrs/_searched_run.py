@@ -9,7 +9,8 @@ from typing import Any
 from torch import Tensor
 
 from ...schedules import ScheduleLR, Tabulated
-from ...schedules._state import check_state, reading
+from ...schedules._checks import shown
+from ...schedules._state import check_keys, reading
 from ._bench import Bench
 from ._faithful import Faithful
 from ._improved import Improved
@@ -133,20 +134,20 @@ class SearchedRun:
             ValueError: it is of another mode or length of run, or damaged. Nothing has been
                 changed then.
         """
-        if not isinstance(state_dict, dict):  # pyright: ignore[reportUnnecessaryIsInstance]
-            raise ValueError(f"state_dict={state_dict!r}; expected what state_dict() gave")
         mine = {"mode": type(self._mode).__name__.lower(), "total_steps": self.total_steps}
+        parts = ("ledger", "search", "scheduler")
+        check_keys("AutoLRS", state_dict, mine | dict.fromkeys(parts))
         for key, value in mine.items():
-            if state_dict.get(key) != value:
+            if state_dict[key] != value:
                 raise ValueError(
-                    f"state_dict: {key} is {state_dict.get(key)!r}, and this run's is {value!r}"
+                    f"state_dict: {key} is {shown(state_dict[key])}, and this run's is {value!r}"
                 )
+        ledger, search, scheduled = (state_dict[part] for part in parts)
         scheduler = self._bench.pilot.scheduler
         with reading("AutoLRS"):
-            saved = {name: state_dict[name] for name in ("ledger", "search", "scheduler")}
-            Ledger().load_state_dict(saved["ledger"])
-            check_state(saved["scheduler"], scheduler.state_dict())
-        self._mode.load_state_dict(saved["search"])
-        self.ledger.load_state_dict(saved["ledger"])
-        scheduler.load_state_dict(saved["scheduler"])
+            Ledger().load_state_dict(ledger)
+            self._mode.read(search)
+            scheduler.load_state_dict(scheduled)
+        self._mode.load_state_dict(search)
+        self.ledger.load_state_dict(ledger)
         scheduler.apply()

@@ -8,8 +8,9 @@ from typing import Any
 
 from ..tuner import Tuner
 from ._bench import Bench
+from ._findings import Findings
 from ._recording import Recording
-from .decision import Decision, Trial, decide, trials, worse
+from .decision import Decision, Trial
 from .early import diverged, lagging, rising
 from .plan import ProbeShape
 from .snapshot import Snapshot
@@ -57,9 +58,6 @@ class Stage:
         self._bench, self._recording, self._start, self._held = bench, recording, start, held
         self._scale, self._origin, self._probe = scale, origin, hold_end
         self._scoring, self._number = scoring, number
-        self._losses: dict[float, list[float] | None] = {}
-        self._behind: dict[float, Trial] = {}  # left early: they had lost
-        self._unlearned = set[float]()  # the loss ended above where it began
         self._kept: Snapshot | None = None  # the end of the hold of the best candidate
         self._kept_scale = scale
         self.reached = recording.losses
@@ -94,7 +92,7 @@ class Stage:
         self._limit = self._bench.ledger.spent + room
         try:
             decision = self._search(candidates, shape, cost, falls)
-            found = self._found()
+            found = self._found.trials
             if decision is not None:
                 decision = self._affordable(decision, found, shape)
                 if decision.scale != self._scale:
@@ -120,14 +118,13 @@ class Stage:
     ) -> Decision | None:
         reference = self._bench.read(self._recording.losses)
         self._origin.restore()
-        self._began = self._bench.score(self._scoring)
+        self._found = found = Findings(self._scale, self._bench.score(self._scoring), cost)
         if all(math.isfinite(loss) for loss in reference):
             self._probe.restore()
-            self._losses[self._scale] = self._cooled(self._scale)
+            found.add(self._scale, self._cooled(self._scale))
         else:
-            self._losses[self._scale] = None
-        bad = self._losses[self._scale] is None or self._scale in self._unlearned
-        falls = falls or bad or rising(reference)
+            found.add(self._scale, None)
+        falls = falls or found.failed(self._scale) or rising(reference)
         whole = shape.another(self._recording.length) + shape.after(self._recording.length)
         last = math.nan
         for i in range(_ASKS):
@@ -140,25 +137,15 @@ class Stage:
             if scale == last:
                 break  # it has nothing more to ask
             last = scale
-            if scale not in self._losses and (falls or scale > self._scale):
-                self._losses[scale] = self._tried(scale, reference)
-                self._keep_if_best(scale, cost)
+            if scale not in found and (falls or scale > self._scale):
+                self._try(scale, reference)
+                self._keep_if_best(scale)
             if self._bench.ranks.is_first:
-                found = {t.scale: t.difference for t in self._found()}
-                cost_of = math.nan if scale in self._unlearned else found.get(scale, math.nan)
-                candidates.tell(choice, cost_of)
-        return self._agreed(self._decided(cost))
+                candidates.tell(choice, found.cost_of(scale))
+        return self._agreed(found.decision())
 
-    def _decided(self, cost: float) -> Decision | None:
-        """What is chosen by now."""
-        return decide(self._scale, self._found(), cost, self._unlearned)
-
-    def _found(self) -> list[Trial]:
-        compared = trials(self._scale, self._losses)
-        return [self._behind.get(trial.scale, trial) for trial in compared]
-
-    def _tried(self, scale: float, reference: list[float]) -> list[float] | None:
-        """Losses of a candidate after its cooldown; None where it diverged or had lost before."""
+    def _try(self, scale: float, reference: list[float]) -> None:
+        """Hold a candidate, and cool it down unless it diverges or has lost before."""
         self._origin.restore()
         held = list[float]()
         step = math.ceil(self._held / _CHECKS)
@@ -167,14 +154,15 @@ class Stage:
             losses = self._bench.replay(self._recording, part, self._start, lambda _: scale)
             held += self._bench.read(losses)
             if diverged(held[part.start :], reference[part.start : part.stop], reference):
-                return None
+                self._found.add(scale, None)
+                return
             if scale < self._scale and (lag := lagging(scale, held, reference)) is not None:
-                self._behind[scale] = lag
-                return None
+                self._found.leave(lag)
+                return
         self._probe.capture()
-        return self._cooled(scale)
+        self._found.add(scale, self._cooled(scale))
 
-    def _cooled(self, scale: float) -> list[float] | None:
+    def _cooled(self, scale: float) -> list[float]:
         """Losses after the rest of the recording at rates that fall linearly to zero."""
         part = range(self._held, self._recording.length)
         self._bench.replay(
@@ -184,16 +172,11 @@ class Stage:
             # m/(m+1), ..., 1/(m+1): neither a full rate nor an update at zero.
             lambda i: scale * (part.stop - i) / (len(part) + 1),
         )
-        found = self._bench.score(self._scoring)
-        if not all(math.isfinite(loss) for loss in found):
-            return None
-        if worse(found, self._began):
-            self._unlearned.add(scale)
-        return found
+        return self._bench.score(self._scoring)
 
-    def _keep_if_best(self, scale: float, cost: float) -> None:
+    def _keep_if_best(self, scale: float) -> None:
         """Keep the end of this candidate's hold where it is what would be chosen by now."""
-        decision = self._decided(cost)
+        decision = self._found.decision()
         if decision is None or decision.scale != scale:
             return
         if self._kept is None:

@@ -66,10 +66,17 @@ class Watch:
         return statistics.median(last) > statistics.fmean(self._reference) + _JUMP * deviation
 
     def undo(self) -> None:
-        """Go through the updates watched again, at the former scale from the former state."""
-        self._now.restore()
-        whole = range(self._recording.length)
-        self._bench.replay(self._recording, whole, self.start, lambda _: self.scale)
+        """Go through the updates watched again, at the former scale from the former state.
+
+        Where that fails the training is put back to where it stood.
+        """
+        here, whole = self._bench.snapshot(), range(self._recording.length)
+        try:
+            self._now.restore()
+            self._bench.replay(self._recording, whole, self.start, lambda _: self.scale)
+        except BaseException:
+            here.restore()
+            raise
 
     def next(self) -> Watch:
         """The updates after these, which went well, from the present state.

@@ -8,7 +8,7 @@ from typing import Any, Unpack
 
 from ...schedules import Linear, Schedule, ScheduleLR, Tabulated
 from ...schedules._lightning import Callback
-from ...schedules.budget import Budget
+from ...schedules._state import check_keys
 from ...schedules.lightning import ScheduleCallback
 from ._bench import Bench
 from ._improved import Improved, improved
@@ -35,7 +35,8 @@ class AutoLRSCallback(Callback):
 
     It is saved in checkpoints. A run that was killed goes on from its last checkpoint; where that
     was written while a stage was recorded, the stage begins anew. Where the Trainer runs on several
-    ranks they agree on every factor.
+    ranks they agree on every factor. A further fit of the same Trainer goes on at the factor found;
+    one that begins at update 0 is another run.
 
     Callbacks that average weights see, for a stage whose factor changes, the averages of the run
     before the change; give such averages as ``state`` where that matters.
@@ -81,7 +82,7 @@ class AutoLRSCallback(Callback):
         self.ledger = Ledger()
         self._mode: Improved | None = None
         self._loaded: dict[str, Any] | None = None
-        self._began: float | None = None
+        self._update_begins, self._began = True, 0.0
 
     # ---- hooks --------------------------------------------------------------------------
 
@@ -104,20 +105,21 @@ class AutoLRSCallback(Callback):
         """Plan the stages: the position is restored by now."""
         (config,) = trainer.lr_scheduler_configs
         scheduler: ScheduleLR = config.scheduler
-        if scheduler.budget.unit not in ("steps", "epochs"):
+        if not scheduler.budget.counts_updates:
             raise ValueError(
                 f"AutoLRSCallback: total_steps=None: the run is measured in "
                 f"{scheduler.budget.unit}; give the number of updates"
             )
+        saved = self._loaded if self._mode is None else self._mode.state_dict()
+        if saved is None or trainer.global_step == 0:  # a new run, or one in progress
+            saved, self.ledger = None, Ledger(productive=trainer.global_step)
         training = LightningTraining(trainer, pl_module, self._score, self._state)
         bench = Bench(training, Pilot(scheduler), Ranks(), self.ledger)
-        total = int(Budget.of(scheduler.budget).total)
+        total = int(scheduler.budget.total)
         mode = improved(self._settings, self.base, total, bench, self._scoring(training))
-        if self._loaded is not None:
-            mode.load_state_dict(self._loaded)
-        elif self.ledger.productive == 0:  # added to a run in progress
-            self.ledger.productive = trainer.global_step
-        self._mode, self._update_begins = mode, True
+        if saved is not None:
+            mode.load_state_dict(saved)
+        self._mode, self._loaded, self._update_begins = mode, None, True
 
     def on_train_batch_start(
         self, trainer: Any, pl_module: Any, batch: Any, batch_idx: int
@@ -142,8 +144,7 @@ class AutoLRSCallback(Callback):
         self._update_begins = True
         stages = len(self._mode.reports)
         self._mode.end(loss_of(outputs) if self._mode.recording else outputs)
-        if self._began is not None:
-            self.ledger.seconds += time.perf_counter() - self._began
+        self.ledger.seconds += time.perf_counter() - self._began
         if len(self._mode.reports) > stages:
             values = {"autolrs/scale": self.scale, "autolrs/overhead": self.ledger.overhead}
             pl_module.log_dict(values, rank_zero_only=True)
@@ -195,9 +196,13 @@ class AutoLRSCallback(Callback):
         return {"ledger": self.ledger.state_dict(), "search": search}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Go on from a checkpoint."""
-        self.ledger.load_state_dict(state_dict["ledger"])
-        self._loaded = state_dict["search"]
+        """Go on from a checkpoint; ValueError, with nothing changed, where it holds no search."""
+        check_keys("AutoLRSCallback", state_dict, self.state_dict())
+        ledger, search = Ledger(), state_dict["search"]
+        ledger.load_state_dict(state_dict["ledger"])
+        if search is not None:  # saved before training began
+            Improved.read(search)
+        self.ledger, self._mode, self._loaded = ledger, None, search
 
     def _scoring(self, training: LightningTraining) -> list[Any]:
         if self._held_out is None:

@@ -70,9 +70,8 @@ def trials(present: float, losses: Mapping[float, Sequence[float] | None]) -> li
         if scale not in known or reference is None:
             found.append(Trial(scale, math.nan, math.nan, math.nan))
             continue
-        gap = known[scale] - reference
-        error = float(gap.std(ddof=1)) / math.sqrt(len(gap)) if len(gap) > 1 else 0.0
-        found.append(Trial(scale, float(known[scale].mean()), float(gap.mean()), error))
+        difference, error = paired(known[scale], reference)
+        found.append(Trial(scale, float(known[scale].mean()), difference, error))
     return found
 
 
@@ -137,9 +136,20 @@ def decide(
 
 def worse(losses: Sequence[float], began: Sequence[float]) -> bool:
     """Whether losses are above others on the same batches, by two standard errors."""
-    gap = np.asarray(losses) - np.asarray(began)
+    difference, error = paired(losses, began)
+    return difference > _ERRORS * error
+
+
+def paired(losses: Sequence[float] | Array, others: Sequence[float] | Array) -> tuple[float, float]:
+    """Mean difference of losses on the same batches, and its standard error (0 of one batch).
+
+    Example:
+        >>> paired([3.0, 5.0], [2.0, 2.0])
+        (2.0, 1.0)
+    """
+    gap = np.asarray(losses) - np.asarray(others)
     error = float(gap.std(ddof=1)) / math.sqrt(len(gap)) if len(gap) > 1 else 0.0
-    return float(gap.mean()) > _ERRORS * error
+    return float(gap.mean()), error
 
 
 def _process(tried: Sequence[Trial]) -> tuple[GaussianProcess, float]:

@@ -7,13 +7,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from .decision import Trial
+from .decision import Trial, paired
 
 _FAR = 5.0
 """Standard deviations of a batch's loss above the present scale's from which a probe diverged."""
 _BEHIND = 3.0
 """Standard errors above the present scale's losses from which a lower scale has lost."""
-
 _RISING = 2.0
 """Standard errors by which the second half of losses is above the first where they rise."""
 
@@ -46,11 +45,11 @@ def lagging(scale: float, losses: Sequence[float], reference: Sequence[float]) -
         losses: While it was held.
         reference: Those of the present scale, from the same batch on.
     """
-    gap = np.asarray(losses) - np.asarray(reference[: len(losses)])
-    if len(gap) < 2 or not np.isfinite(gap).all():
+    same = reference[: len(losses)]
+    if len(losses) < 2 or not np.isfinite([*losses, *same]).all():
         return None
-    mean, error = float(gap.mean()), float(gap.std(ddof=1)) / math.sqrt(len(gap))
-    return Trial(scale, math.nan, mean, error, stopped=True) if mean > _BEHIND * error else None
+    lag, error = paired(losses, same)
+    return Trial(scale, math.nan, lag, error, stopped=True) if lag > _BEHIND * error else None
 
 
 def rising(losses: Sequence[float]) -> bool:

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from .ledger import FORWARD
+from .report import Report
 
 LEAST_PROBE = 20
 """Updates of the shortest probe that is worth its noise."""
 MOST_STAGES = 8
+_HOPE = 0.5
+"""Standard errors of an expected gain from which a stage that changed nothing raises hopes."""
 
 
 @dataclass(frozen=True)
@@ -118,3 +122,16 @@ class Plan:
         """
         number = len(self.starts)
         return min((self.allowance - spent) / (number - stage), 2 * self.allowance / number)
+
+
+def passed_over(reports: Sequence[Report]) -> int:
+    """Stages to pass over after these: where nothing was won twice, little is expected next time.
+
+    Of the stages in a row, up to the last, that changed nothing and raised no hope: one less.
+    """
+    kept = 0
+    for report in reversed(reports):
+        if report.scale != report.before or report.gain > _HOPE * report.error:
+            break
+        kept += 1
+    return max(0, kept - 1)

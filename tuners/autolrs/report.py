@@ -6,7 +6,8 @@ import math
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from ...schedules._state import reading
+from ...schedules._checks import number, shown, whole
+from ...schedules._state import check_keys, reading
 from .decision import Trial
 
 
@@ -64,10 +65,28 @@ class Report:
     def from_dict(cls, data: dict[str, Any]) -> Report:
         """The report that :meth:`to_dict` saved; ValueError where it is none."""
         with reading("Report"):
-            trials = tuple(
-                Trial(**{k: _number(v) for k, v in trial.items()}) for trial in data["trials"]
-            )
-            return cls(**{k: _number(v) for k, v in data.items() if k != "trials"}, trials=trials)
+            trials = tuple(_trial(trial) for trial in data["trials"])
+            if not trials:
+                raise ValueError("trials: none")
+            start, probe = whole("start", data["start"]), whole("probe", data["probe"], low=1)
+            scales = (_scale(data[name], name) for name in ("before", "scale"))
+            rest = (_number(data[name], name) for name in ("gain", "error", "overhead"))
+            found = cls(start, probe, trials, *scales, *rest)
+        check_keys("Report", data, asdict(found))
+        return found
+
+
+def _trial(data: dict[str, Any]) -> Trial:
+    numbers = (_number(data[name], name) for name in ("score", "difference", "error"))
+    if not isinstance(data["stopped"], bool):
+        raise TypeError(f"stopped={shown(data['stopped'])}: expected a bool")
+    found = Trial(_scale(data["scale"]), *numbers, stopped=data["stopped"])
+    check_keys("Trial", data, asdict(found))
+    return found
+
+
+def _scale(value: Any, name: str = "scale") -> float:
+    return number(name, value, low=0, open_low=True)
 
 
 def _plain(value: Any) -> Any:
@@ -77,7 +96,8 @@ def _plain(value: Any) -> Any:
     return None if math.isnan(value) else str(value)
 
 
-def _number(value: Any) -> Any:
+def _number(value: Any, name: str) -> float:
+    """What :func:`_plain` made of a number."""
     if value is None:
         return math.nan
-    return float(value) if isinstance(value, str) else value
+    return float(value) if value in ("inf", "-inf") else number(name, value)
