@@ -1,12 +1,18 @@
-"""Results as text for files: rows as CSV, and everything as strict JSON."""
+"""Results as text for files, rows as CSV and everything as strict JSON, and read from them."""
 
 from __future__ import annotations
 
 import csv
 import io
 import json
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+from ..schedules._checks import shown
+from ..schedules._state import DAMAGE
+
+T = TypeVar("T")
 
 
 def csv_text(rows: Iterable[Mapping[str, Any]], columns: Sequence[str] | None = None) -> str:
@@ -40,3 +46,16 @@ def json_text(data: Mapping[str, Any], format: int = 1) -> str:
         }
     """
     return json.dumps({"format": format, **data}, indent=1, allow_nan=False) + "\n"
+
+
+def read_json(path: Path, read: Callable[[Any], T]) -> T:
+    """What ``read`` makes of the JSON in a file.
+
+    Raises:
+        OSError: it cannot be opened.
+        ValueError: it is damaged, or not what ``read`` takes; the file is named.
+    """
+    try:
+        return read(json.loads(path.read_text("utf-8")))
+    except DAMAGE as error:
+        raise ValueError(f"{path} is damaged: {shown(error)}") from error

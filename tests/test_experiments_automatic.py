@@ -134,7 +134,13 @@ def test_finished_runs_are_kept_and_those_of_another_size_are_not(tmp_path: Path
     assert Cells(tmp_path / "runs", TINY).get(cell) == trial
     assert Cells(tmp_path / "runs", replace(TINY, steps=161)).get(cell) is None
     assert cells.get(replace(cell, seed=1)) is None
-    assert [path.name for path in (tmp_path / "runs").iterdir()] == ["autolrs-0.1-2.json"]
+    (path,) = (tmp_path / "runs").iterdir()
+    assert path.name == "autolrs-0.1-2.json"
+    whole = path.read_bytes()
+    for damaged in (whole[:-20], b"[1]", whole.replace(b"seconds", b"sekonds")):
+        path.write_bytes(damaged)
+        with pytest.raises(ValueError, match=r"autolrs-0\.1-2\.json is damaged"):
+            cells.get(cell)
 
 
 def _bowl(best: float, noise: float = 0.0) -> tuple[list[Cell], Callable[[Cell], Trial]]:
@@ -246,7 +252,9 @@ def test_a_score_is_judged_by_the_truth() -> None:
     assert ranking.bias("b") == pytest.approx(-1.0)
 
 
-def test_the_truth_is_a_stage_and_then_linear_decay(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_truth_is_a_stage_and_then_linear_decay(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     monkeypatch.setattr(ablation, "RATES", 3)
     setting = replace(TINY, steps=1600)
     ranking = rank(setting, 0.1, seed=1, part=0.1)
@@ -272,8 +280,12 @@ def test_the_truth_is_a_stage_and_then_linear_decay(monkeypatch: pytest.MonkeyPa
                 at_end = _val_loss(network)
     assert ranking.truth[1] == pytest.approx(_val_loss(network), rel=1e-3)
     assert ranking.scores["perfect forecast"][1] == pytest.approx(at_end, rel=1e-3)
-    data = json.loads(json.dumps(ranking.__dict__))
-    assert tables.read_ranking(data) == ranking
+    worst = replace(ranking, truth=(math.inf, *ranking.truth[1:]))
+    kept, path = ([ranking, worst], [Pairing(20, 4.0, 2.0)]), tmp_path / "scores.json"
+    assert tables.read_ablation(setting, path) == ([], [])
+    tables.write_ablation(setting, *kept, path)
+    assert tables.read_ablation(setting, path) == kept
+    assert tables.read_ablation(TINY, path) == ([], [])
     assert len(list(tables.ablation([ranking]))) == 2 + len(ablation.SCORES)
 
 

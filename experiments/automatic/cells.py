@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
@@ -11,6 +10,7 @@ from typing import Any
 
 from ...schedules._atomic import write_text
 from ..compare.rates import AutoRates, Rate
+from ..records import json_text, read_json
 from ..tasks import get_task
 from .method import Method
 from .setting import Setting
@@ -55,19 +55,18 @@ class Cells:
         self._folder, self.setting = folder, setting
 
     def get(self, cell: Cell) -> Trial | None:
-        """The result of a run, if it is finished."""
+        """The result of a run, if it is finished; ValueError where its file is damaged."""
         path = self._folder / f"{cell.name}.json"
-        if not path.exists():
-            return None
-        data = json.loads(path.read_text("utf-8"))
-        return Trial.from_dict(data["trial"]) if data["setting"] == asdict(self.setting) else None
+        return read_json(path, self._read) if path.exists() else None
 
     def add(self, cell: Cell, trial: Trial) -> None:
         """Keep a result; its file is there whole or not at all."""
         self._folder.mkdir(parents=True, exist_ok=True)
-        data: dict[str, Any] = {"setting": asdict(self.setting)}
-        data |= {"cell": asdict(cell), "trial": trial.to_dict()}
-        write_text(self._folder / f"{cell.name}.json", json.dumps(data, allow_nan=False) + "\n")
+        data = {"setting": asdict(self.setting), "cell": asdict(cell), "trial": trial.to_dict()}
+        write_text(self._folder / f"{cell.name}.json", json_text(data))
+
+    def _read(self, data: dict[str, Any]) -> Trial | None:
+        return Trial.from_dict(data["trial"]) if data["setting"] == asdict(self.setting) else None
 
 
 @dataclass(frozen=True)

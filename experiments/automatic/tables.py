@@ -14,7 +14,7 @@ from ...schedules._atomic import write_text
 from ..compare.outcome import finite_or_none
 from ..compare.paired import Paired
 from ..compare.tables import number
-from ..records import json_text
+from ..records import json_text, read_json
 from .ablation import SCORES, Pairing, Ranking
 from .setting import Setting
 from .summary import READ_AT, Row, mean_error
@@ -103,8 +103,23 @@ def write_ablation(
     write_text(path, json_text({"setting": asdict(setting)} | data))
 
 
-def read_ranking(data: Mapping[str, Any]) -> Ranking:
-    """The ranking that :func:`write_ablation` wrote."""
+def read_ablation(setting: Setting, path: Path) -> tuple[list[Ranking], list[Pairing]]:
+    """What :func:`write_ablation` wrote; nothing where there is no file, or of another size.
+
+    Raises:
+        ValueError: it is damaged.
+    """
+
+    def read(data: Mapping[str, Any]) -> tuple[list[Ranking], list[Pairing]]:
+        if data["setting"] != asdict(setting):
+            return [], []
+        pairings = [Pairing(**pairing) for pairing in data["pairings"]]
+        return [_ranking(ranking) for ranking in data["rankings"]], pairings
+
+    return read_json(path, read) if path.exists() else ([], [])
+
+
+def _ranking(data: Mapping[str, Any]) -> Ranking:
     scores = {name: _or_inf(values) for name, values in data["scores"].items()}
     truth, rates = _or_inf(data["truth"]), tuple(data["rates"])
     return Ranking(data["seed"], data["start"], data["probe"], rates, truth, scores)

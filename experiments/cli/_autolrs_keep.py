@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import torch
 from lightning.pytorch.callbacks import Callback
 
 from ...schedules._atomic import atomic_path
+from ...schedules._state import check_keys
 from ...tuners.autolrs import AutoLRSCallback
 from ..trials.stop import Interrupted, Stop
 
@@ -35,8 +37,15 @@ class Keep(Callback):
 
     @property
     def found(self) -> Path | None:
-        """The checkpoint to go on from, if there is one."""
-        return self._path if self._path.exists() else None
+        """The checkpoint to go on from, if there is one.
+
+        Raises:
+            ValueError: it is damaged.
+        """
+        if not self._path.exists():
+            return None
+        _check(self._path)
+        return self._path
 
     def on_train_start(self, trainer: Any, pl_module: Any) -> None:
         """Put back the generator that the run draws from."""
@@ -62,5 +71,24 @@ class Keep(Callback):
         return {"random": torch.get_rng_state()}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Keep it until training starts."""
+        """Keep it until training starts; ValueError where there is none."""
+        check_keys("Keep", state_dict, self.state_dict())
         self._random = state_dict["random"]
+
+
+def _check(path: Path) -> None:
+    """Refuse what is cut off or has flipped bits: torch keeps checksums but does not read them."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            bad = archive.testzip()
+    except Exception as error:  # whatever a damaged archive leads to
+        raise ValueError(_damaged(path, str(error) or type(error).__name__)) from error
+    if bad is not None:
+        raise ValueError(_damaged(path, f"its part {bad} is not what was written"))
+
+
+def _damaged(path: Path, why: str) -> str:
+    return (
+        f"out={str(path.parent)!r}: {path.name} is damaged: {why}; remove that file to begin the "
+        "run anew"
+    )

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
 from ...schedules import Schedule
-from ...schedules._atomic import write_text
 from ...tuners.autolrs import AutoLRSCallback, Report
-from ..records import json_text
+from ..records import json_text, read_json
+from . import output
 
 REPORT, SCHEDULE = "report.json", "schedule.json"
+KEYS = {
+    "task", "seed", "metric", "test", "base_lr", "steps", "search_steps", "scored_batches",
+    "overhead", "seconds", "search_seconds", "rates", "stages",
+}  # fmt: skip
+"""Of a report."""
 
 
 @dataclass(frozen=True)
@@ -60,20 +64,24 @@ class Found:
 
     @classmethod
     def load(cls, folder: Path) -> Self | None:
-        """What a folder holds; None where its run has not finished."""
+        """What a folder holds; None where its run has not finished, ValueError where damaged."""
         if not (folder / REPORT).exists():
             return None
-        try:
-            data: dict[str, Any] = json.loads((folder / REPORT).read_text("utf-8"))
-            schedule = Schedule.from_dict(json.loads((folder / SCHEDULE).read_text("utf-8")))
-        except ValueError as error:
-            raise ValueError(f"out={str(folder)!r}: a file is damaged: {error}") from error
-        return cls({key: value for key, value in data.items() if key != "format"}, schedule)
+        schedule = read_json(folder / SCHEDULE, Schedule.from_dict)
+        return read_json(folder / REPORT, lambda data: cls._read(data, schedule))
+
+    @classmethod
+    def _read(cls, data: dict[str, Any], schedule: Schedule) -> Self:
+        if lost := KEYS - data.keys():
+            raise ValueError(f"it lacks {sorted(lost)}")
+        found = cls({key: value for key, value in data.items() if key != "format"}, schedule)
+        _ = found.stages  # each is checked as it is read
+        return found
 
     def write(self, folder: Path) -> None:
         """Write ``schedule.json`` and then ``report.json``, which says that the run is finished."""
-        write_text(folder / SCHEDULE, json.dumps(self.schedule.to_dict()) + "\n")
-        write_text(folder / REPORT, self.text())
+        output.save_schedule(self.schedule, folder / SCHEDULE)
+        output.write_report(folder, self.text())
 
     def text(self) -> str:
         """The report as strict JSON."""

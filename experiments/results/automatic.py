@@ -24,8 +24,7 @@ found goes to ``experiments/results/autolrs-SETTING``.
 """
 
 import argparse
-import json
-from dataclasses import asdict, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -33,7 +32,7 @@ from typing import Any
 import torch
 from rich.console import Console
 from ritard.experiments.automatic import tables
-from ritard.experiments.automatic.ablation import SNAPSHOTS, Pairing, Ranking, pair, rank
+from ritard.experiments.automatic.ablation import SNAPSHOTS, pair, rank
 from ritard.experiments.automatic.cells import FRESH, SEEDS, Cells, chosen, finished
 from ritard.experiments.automatic.figures import save_comparison
 from ritard.experiments.automatic.methods import METHODS
@@ -106,11 +105,8 @@ def report(cells: Any, seeds: Any, folder: Path) -> None:
 
 def compare_scores(setting: Any, path: Path) -> None:
     """The ablation of the score, one ranking after another; and what replayed batches are worth."""
-    rankings, pairings = list[Ranking](), list[Pairing]()
+    rankings, pairings = tables.read_ablation(setting, path)
     lr = get_task(setting.task).base_lrs[setting.optimizer]
-    if path.exists() and (data := json.loads(path.read_text()))["setting"] == asdict(setting):
-        rankings = [tables.read_ranking(ranking) for ranking in data["rankings"]]
-        pairings = [Pairing(**pairing) for pairing in data["pairings"]]
     known = {(ranking.seed, ranking.start) for ranking in rankings}
     for probe in PROBES[len(pairings) :]:
         pairings.append(pair(setting, lr, probe))

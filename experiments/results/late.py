@@ -7,7 +7,6 @@ last-iterate bound under the recorded norms, both over those of linear decay.
 """
 
 import argparse
-import csv
 from pathlib import Path
 
 import numpy as np
@@ -17,8 +16,9 @@ from ritard.experiments.convex import Protocol
 from ritard.experiments.convex.problem import load, minimise
 from ritard.experiments.convex.suite import record
 from ritard.experiments.convex.tune import tune
+from ritard.experiments.records import csv_text
 from ritard.schedules import Linear, Polynomial, Schedule, bound, refine
-from ritard.schedules._atomic import atomic_path
+from ritard.schedules._atomic import write_text
 
 HERE = Path(__file__).resolve().parent
 PROTOCOL = Protocol(seeds=5)
@@ -65,10 +65,7 @@ def main() -> None:
     names = parser.parse_args().sets or SMALL
     torch.set_num_threads(1)
     found = [row for name in names for row in rows(name)]
-    with atomic_path(HERE / "convex/late.csv") as path, path.open("w", newline="") as file:
-        writer = csv.DictWriter(file, list(found[0]), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(found)
+    write_text(HERE / "convex/late.csv", csv_text(found))
     print(f"over linear decay, median of {len(names)} sets: gap, bound; sets better / worse")
     for schedule in (*FIXED, "refined"):
         of = [row for row in found if row["schedule"] == schedule]
