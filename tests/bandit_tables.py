@@ -5,6 +5,7 @@ import math
 import numpy as np
 from optuna.distributions import FloatDistribution
 from optuna.samplers import TPESampler
+from ritard.solvers.linear import Stencil
 from ritard.tuners.bandits import (
     IMPORTANCE_WEIGHTED,
     UCB1,
@@ -17,6 +18,7 @@ from ritard.tuners.bandits import (
     ThompsonSampling,
     TsallisINF,
     TsallisINFCB,
+    lanczos_young,
     young_policies,
 )
 
@@ -37,6 +39,7 @@ LEARNERS = {
 TUNERS = LEARNERS | {
     "UCB1": lambda seed=0: UCB1(OMEGAS, seed),
     "Fixed": lambda seed=0: Fixed(1.5),
+    "lanczos_young": lambda seed=0: lanczos_young(Stencil.laplacian(4, 4)),
     "OptunaTuner": lambda seed=0: OptunaTuner(
         FloatDistribution(1.0, 1.95), lambda s: TPESampler(seed=s), seed
     ),

@@ -22,7 +22,7 @@ def matrix(A: Any) -> Any:
             "A is a LinearOperator, whose entries cannot be read: pass a sparse or dense matrix, a "
             "Splitting or a Stencil (ssor_cg solves a LinearOperator by plain CG)"
         )
-    entries: Any = A if sp.issparse(A) else np.asarray(A)
+    entries: Any = A if sp.issparse(A) else array("A", A)
     shape = entries.shape
     if len(shape) != 2 or shape[0] != shape[1] or shape[0] == 0:
         raise ValueError(f"A: expected a square matrix, got shape {shape}")
@@ -35,6 +35,31 @@ def matrix(A: Any) -> Any:
         row = int(np.searchsorted(csr.indptr, k, side="right")) - 1
         raise ValueError(f"A: entry ({row}, {int(csr.indices[k])}) is {csr.data[k]}")
     return csr
+
+
+def array(name: str, value: Any) -> Array:
+    """Anything that NumPy makes an array of; ValueError where rows differ in length."""
+    try:
+        return np.asarray(value)
+    except ValueError as error:
+        raise ValueError(f"{name}: expected an array, got rows that do not match") from error
+
+
+def real(name: str, value: Any) -> Array:
+    """A finite array of float64."""
+    found = array(name, value)
+    if found.dtype.kind not in "biuf":
+        raise TypeError(f"{name}: expected real numbers, got dtype {found.dtype}")
+    return finite(name, found.astype(np.float64, copy=False))
+
+
+def finite(name: str, found: Array) -> Array:
+    """The array, unless an entry is NaN or infinite."""
+    if not np.isfinite(found).all():
+        at = tuple(int(i) for i in np.argwhere(~np.isfinite(found))[0])
+        where = f": entry {', '.join(map(str, at))} is " if at else "="
+        raise ValueError(f"{name}{where}{found[at]}")
+    return found
 
 
 def floating(name: str, dtype: Any) -> np.dtype[Any]:
@@ -74,20 +99,21 @@ def apart(d: Array, beside: Array, where: str = "row") -> None:
         )
 
 
+def columns(name: str, value: Any, order: int, dtype: Any) -> Array:
+    """A vector of ``order`` numbers, or an array of columns; as ``dtype``, maybe a view."""
+    found = array(name, value)
+    if found.shape[:1] != (order,) or found.ndim > 2:
+        raise ValueError(f"{name}: expected shape ({order},) or ({order}, k), got {found.shape}")
+    if found.dtype.kind not in "biufc":
+        raise TypeError(f"{name}: expected numbers, got dtype {found.dtype}")
+    if found.dtype.kind == "c" and np.dtype(dtype).kind != "c":
+        raise TypeError(f"{name} is complex, while the system is real")
+    return found.astype(dtype, copy=False)
+
+
 def vector(name: str, value: Any, order: int, dtype: Any) -> Array:
-    """A vector of ``order`` numbers, or an array of columns, finite; as ``dtype``, maybe a view."""
-    array = np.asarray(value)
-    if array.shape[:1] != (order,) or array.ndim > 2:
-        raise ValueError(f"{name}: expected shape ({order},) or ({order}, k), got {array.shape}")
-    if array.dtype.kind not in "biufc":
-        raise TypeError(f"{name}: expected numbers, got dtype {array.dtype}")
-    if array.dtype.kind == "c" and np.dtype(dtype).kind != "c":
-        raise TypeError(f"{name} is complex, while A and b are real")
-    array = array.astype(dtype, copy=False)
-    if not np.isfinite(array).all():
-        at = [int(i) for i in np.argwhere(~np.isfinite(array))[0]]
-        raise ValueError(f"{name}: entry {', '.join(map(str, at))} is {array[*at]}")
-    return array
+    """The same, finite."""
+    return finite(name, columns(name, value, order, dtype))
 
 
 def tolerance(name: str, value: Any) -> float:

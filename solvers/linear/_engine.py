@@ -12,6 +12,7 @@ import numpy as np
 
 from .adaptive import Adaptive
 from .kernels.control import SCALE
+from .kernels.ends import tolerance
 from .kernels.layouts import Array
 
 MESSAGE = (
@@ -34,8 +35,7 @@ class Stop:
 
     def tolerance(self, first: float) -> float:
         """The norm to reach, given ||r_0||."""
-        scale = first if self.scale < 0 else self.scale
-        return max(self.rtol * scale, self.atol) if scale > 0 else self.atol
+        return tolerance(self.rtol, self.atol, first if self.scale < 0 else self.scale)
 
 
 class Run(NamedTuple):

@@ -39,7 +39,7 @@ def relax(
     for k in range(stop.maxiter + 1):
         r = b - engine.matvec(x)
         norms.append(float(np.linalg.norm(r)))
-        end = verdict(norms[-1], 0.0, stop.tolerance(norms[0]), 0.0)
+        end = verdict(norms[-1], stop.tolerance(norms[0]))
         if end != RUNNING or k == stop.maxiter:
             break
         factor = float(state[OMEGA])
@@ -70,7 +70,7 @@ def conjugate(
     end = RUNNING
     for k in range(stop.maxiter + 1):
         norms.append(float(np.linalg.norm(r)))
-        end = verdict(norms[-1], 0.0, stop.tolerance(norms[0]), 0.0)
+        end = verdict(norms[-1], stop.tolerance(norms[0]))
         if end != RUNNING or k == stop.maxiter:
             break
         z = precondition(r)

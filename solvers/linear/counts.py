@@ -55,15 +55,11 @@ def count_sor(
         raise TypeError(f"stencil={type(stencil).__name__}: expected a Stencil")
     if np.ndim(stencil.center):
         raise ValueError("stencil: expected constant coefficients")
-    shifts = np.asarray(shifts, dtype=np.float64)
-    bs = np.ascontiguousarray(bs, dtype=np.float64)
+    shifts, bs = _checks.real("shifts", shifts), np.ascontiguousarray(_checks.real("bs", bs))
     if shifts.ndim != 1 or bs.shape != (len(shifts), stencil.order):
         raise ValueError(
             f"expected shifts (T,) and bs (T, {stencil.order}), got {shifts.shape} and {bs.shape}"
         )
-    for name, values in (("shifts", shifts), ("bs", bs)):
-        if not np.isfinite(values).all():
-            raise ValueError(f"{name}: every value must be finite")
     _checks.apart(stencil.center + shifts, np.full(len(shifts), abs(stencil.center)), "problem")
     omegas = _omegas(omegas, len(shifts))
     rtol = number("rtol", rtol, low=0, open_low=True)
@@ -80,7 +76,7 @@ def count_sor(
 
 
 def _omegas(omegas: Any, problems: int) -> Array:
-    array = np.asarray(omegas, dtype=np.float64)
+    array = _checks.real("omegas", omegas)
     if not array.ndim or array.ndim > 2 or (array.ndim == 2 and len(array) != problems):
         raise ValueError(f"omegas: expected shape (d,) or ({problems}, d), got {array.shape}")
     if not ((array > 0) & (array < 2)).all():

@@ -11,7 +11,7 @@ from . import _checks, _plain
 from ._engine import Array
 from ._plain import Apply, Callback
 from .solution import of_run
-from .solve import Limits
+from .solve import Limits, prepared
 from .splitting import Splitting
 from .stencil import Stencil
 
@@ -27,8 +27,8 @@ def operator_cg(
     callback: Callback | None,
 ) -> tuple[Array, int]:
     """``ssor_cg`` where A or the preconditioner is an operator; one right-hand side."""
-    matvec, order, kind = _operator(A)
-    b = np.asarray(b)
+    matvec, order, kind = _operator(A, b)
+    b = _checks.array("b", b)
     dtype = np.result_type(kind, _checks.floating("b", b.dtype))
     rhs = _checks.vector("b", b, order, dtype)
     if rhs.ndim == 2 and rhs.shape[1] != 1:
@@ -53,14 +53,14 @@ def start(x0: Any, b: Any, precondition: Apply) -> Any:
         return x0
     if x0 != "Mb":
         raise ValueError(f"x0={x0!r}: expected an array, None, or 'Mb'")
-    b = np.asarray(b)
+    b = _checks.array("b", b)
     return precondition(b.ravel().astype(_checks.floating("b", b.dtype))).reshape(b.shape)
 
 
-def _operator(A: Any) -> tuple[Apply, int, np.dtype[Any]]:
-    """The product, the order and the dtype of A."""
+def _operator(A: Any, b: Any) -> tuple[Apply, int, np.dtype[Any]]:
+    """The product, the order and the dtype of A; a complex b makes a real Stencil complex."""
     if isinstance(A, Splitting | Stencil):
-        splitting = Splitting.of(A)
+        splitting = prepared(A, b)
         return splitting.engine.matvec, splitting.shape[0], splitting.dtype
     operator: Any = aslinearoperator(A)
     if operator.shape[0] != operator.shape[1]:

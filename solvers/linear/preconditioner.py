@@ -37,7 +37,10 @@ def ssor_preconditioner(A: Any, omega: float = 1.0) -> LinearOperator:
     _checks.positive(splitting)
 
     def apply(r: Array) -> Array:
-        x = splitting.engine.precondition(np.asarray(r).ravel(), omega)
+        r = np.asarray(r).ravel()
+        if r.dtype.kind == "c" and splitting.dtype.kind != "c":
+            return apply(np.real(r)) + 1j * apply(np.imag(r))
+        x = splitting.engine.precondition(r, omega)
         return x.astype(np.result_type(r.dtype, splitting.dtype), copy=False)
 
     # It is symmetric (Hermitian), so that the adjoint is the operator itself.

@@ -161,17 +161,20 @@ def _runner(
 
 def prepared(A: Any, b: Any) -> Splitting:
     """The Splitting of A; a complex b makes a real matrix complex."""
-    if np.iscomplexobj(b) and not isinstance(A, Splitting | Stencil):
-        return Splitting.of(A.astype(complex) if hasattr(A, "astype") else A)
-    return Splitting.of(A)
+    if not np.iscomplexobj(_checks.array("b", b)):
+        return Splitting.of(A)
+    if isinstance(A, Splitting):
+        if A.dtype.kind != "c":
+            raise TypeError("b is complex and A is real: make the Splitting of A.astype(complex)")
+        return A
+    entries = A.tocsr() if isinstance(A, Stencil) else A
+    return Splitting.of(_checks.matrix(entries).astype(complex))
 
 
 def vectors(splitting: Splitting, b: Any, x0: Any) -> tuple[Array, Array]:
     """The arrays b and x0 in the dtype of the result."""
     b = np.asarray(b)
     dtype = np.result_type(splitting.dtype, _checks.floating("b", b.dtype))
-    if dtype.kind == "c" and splitting.dtype.kind != "c":
-        raise TypeError("b is complex and A is real: make the Splitting of A.astype(complex)")
     rhs = _checks.vector("b", b, splitting.shape[0], dtype)
     if x0 is None:
         return rhs, np.zeros_like(rhs)

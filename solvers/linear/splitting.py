@@ -59,11 +59,17 @@ class Splitting:
         return self.engine.diagonal
 
     def __matmul__(self, x: Any) -> Array:
-        """The product with a vector, or with columns."""
-        x = np.asarray(x)
+        """The product with a vector (n,), or with columns (n, k), in float64 or complex128.
+
+        Raises:
+            TypeError: x holds no numbers, or complex ones where A is real.
+            ValueError: It has another shape.
+        """
+        x = _checks.columns("x", x, self.shape[0], np.result_type(self.dtype, np.float64))
         if x.ndim == 1:
             return self.engine.matvec(x)
-        return np.stack([self.engine.matvec(column) for column in x.T], axis=1)
+        products = [self.engine.matvec(column) for column in x.T]
+        return np.array(products).reshape(x.T.shape).T
 
     def shifted(self, c: float) -> Splitting:
         """The Splitting of A + c I, at the price of a pass over the entries.

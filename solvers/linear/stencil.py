@@ -40,7 +40,8 @@ class Stencil:
         north: Of the point in the next line.
 
     Raises:
-        ValueError: A coefficient has the wrong shape, is not finite, or ``center`` is zero.
+        TypeError: A coefficient holds no real numbers, or ``shape`` is no pair of ints.
+        ValueError: A coefficient has the wrong shape, is not finite, or ``center`` is zero or tiny.
 
     Example:
         >>> Stencil.laplacian(2, 2).tocsr().toarray()
@@ -61,10 +62,11 @@ class Stencil:
         """Check, and bring the coefficients to one kind: five numbers or five arrays."""
         if not isinstance(self.shape, tuple | list) or len(self.shape) != 2:  # pyright: ignore[reportUnnecessaryIsInstance, reportUnnecessaryComparison]
             raise TypeError(f"shape={self.shape!r}: expected (lines, points in a line)")
-        for name, length in zip(("lines", "points in a line"), self.shape, strict=True):
-            whole(f"shape, {name}", length, low=1)
+        names = ("lines", "points in a line")
+        sizes = (whole(f"shape, {n}", k, low=1) for n, k in zip(names, self.shape, strict=True))
+        object.__setattr__(self, "shape", tuple(sizes))
         values = [getattr(self, name) for name in NAMES]
-        if all(np.ndim(value) == 0 for value in values):
+        if all(_checks.array(n, v).ndim == 0 for n, v in zip(NAMES, values, strict=True)):
             read = [float(number(n, v)) for n, v in zip(NAMES, values, strict=True)]
         else:
             read = [self._array(n, v) for n, v in zip(NAMES, values, strict=True)]
@@ -128,12 +130,9 @@ class Stencil:
         return Points(diag, west, east, south, north, points, lines)
 
     def _array(self, name: str, value: Any) -> Array:
-        array = np.asarray(value, dtype=np.float64)
+        array = _checks.real(name, value)
         if array.ndim and array.shape != self.shape:
             raise ValueError(f"{name}: expected a number or shape {self.shape}, got {array.shape}")
         array = np.broadcast_to(array, self.shape).copy()
-        if not np.isfinite(array).all():
-            at = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
-            raise ValueError(f"{name}: the value at {at} is {array[at]}")
         array.flags.writeable = False
         return array

@@ -92,7 +92,7 @@ def jacobi_radius(A: Any, steps: int = 20, seed: int = 0) -> float:
     Args:
         A: Symmetric with positive diagonal; sparse or dense, ``Splitting`` or ``Stencil``.
         steps: Products with A, >= 1.
-        seed: Of the random start.
+        seed: Of the random start, >= 0.
 
     Raises:
         TypeError, ValueError: A is not such a matrix.
@@ -103,7 +103,7 @@ def jacobi_radius(A: Any, steps: int = 20, seed: int = 0) -> float:
         >>> 0.959 < beta <= math.cos(math.pi / 11)
         True
     """
-    splitting, steps = Splitting.of(A), whole("steps", steps, low=1)
+    splitting, steps, seed = Splitting.of(A), whole("steps", steps, low=1), whole("seed", seed)
     _checks.positive(splitting)
     root = np.sqrt(np.real(splitting.diagonal))
     order = splitting.shape[0]

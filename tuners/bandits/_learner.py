@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from ...schedules._checks import plain, shown
+from ...schedules._checks import plain, shown, whole
 from ...schedules._state import check_keys, reading
 from ._costs import Costs
 from .choice import Choice, check_choice
@@ -36,17 +36,27 @@ class Learner(ABC):
         self._rng = seeded(seed)
         self._costs = Costs(cost_min)
 
-    @abstractmethod
-    def _draw(self, context: float | None) -> tuple[int, float, tuple[float, ...]]:
-        """An arm, its probability, and the baselines of the round."""
+    def _place(self, context: Any) -> float:
+        """Where a context lies, for learners that look at it: those refuse what is no number."""
+        del context
+        return 0.0
 
     @abstractmethod
-    def _learn(self, choice: Choice, excess: float) -> None:
-        """Learn from a cost above the least, which ``_costs`` has counted already."""
+    def _draw(self, x: float) -> tuple[int, float, tuple[float, ...]]:
+        """An arm at the place ``x``, its probability, and the baselines of the round."""
+
+    @abstractmethod
+    def _learn(self, choice: Choice, x: float, excess: float) -> None:
+        """Learn from a cost above the least at ``x``, which ``_costs`` has counted already."""
 
     def ask(self, context: float | None = None) -> Choice:
-        """Draw an arm."""
-        arm, probability, baselines = self._draw(context)
+        """Draw an arm.
+
+        Raises:
+            TypeError: a learner that looks at contexts was given none, or not a number.
+            ValueError: the context is not finite.
+        """
+        arm, probability, baselines = self._draw(self._place(context))
         return Choice(self.arms[arm], arm, probability, context, baselines)
 
     def tell(self, choice: Choice, cost: float) -> None:
@@ -54,12 +64,13 @@ class Learner(ABC):
 
         Raises:
             TypeError: ``choice`` is not a Choice, or ``cost`` no number.
-            ValueError: a choice of another bandit.
+            ValueError: a choice of another bandit. Nothing has been changed then.
         """
         check_choice(choice, len(self.arms))
+        x = self._place(choice.context)
         excess = self._costs.add(cost)
         if excess is not None:
-            self._learn(choice, excess)
+            self._learn(choice, x, excess)
 
     def settings(self) -> dict[str, Any]:
         """What a saved state must agree with, as plain values."""
@@ -118,10 +129,16 @@ def checked_arms(arms: Sequence[Any]) -> tuple[Any, ...]:
 
 def seeded(seed: Seed) -> np.random.Generator:
     """A generator of that seed; TypeError or ValueError names a wrong one."""
-    try:
-        return np.random.default_rng(seed)
-    except (TypeError, ValueError) as error:
-        raise type(error)(f"seed={seed!r}: expected an int >= 0, or several") from error
+    return np.random.default_rng(seed_words(seed))
+
+
+def seed_words(seed: Seed) -> list[int]:
+    """A seed as the ints that it consists of, at least one."""
+    several = seed if isinstance(seed, Sequence) and not isinstance(seed, str) else (seed,)
+    words = [whole("seed", word) for word in several]
+    if not words:
+        raise ValueError(f"seed={seed!r}: expected an int >= 0, or several")
+    return words
 
 
 def label(arm: Any) -> Any:

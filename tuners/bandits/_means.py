@@ -21,7 +21,7 @@ class Means(Learner):
         super().__init__(arms, seed, cost_min)
         self._n, self._mean, self._squares = np.zeros((3, len(self.arms)))
 
-    def _learn(self, choice: Choice, excess: float) -> None:
+    def _learn(self, choice: Choice, x: float, excess: float) -> None:
         i = choice.arm
         self._n[i] += 1
         off = excess - self._mean[i]

@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from ...schedules._checks import plain
+
 
 class Stream:
     """Systems from number ``start`` on.
@@ -49,4 +51,4 @@ def _system(item: Any) -> tuple[Any, Any, Any]:
     if len(parts) not in (2, 3):
         raise TypeError(f"expected (A, b) or (A, b, context), got {type(item).__name__}")
     A, b, context = (*parts, None)[:3]
-    return A, np.asarray(b), context
+    return A, np.asarray(b), plain(context)

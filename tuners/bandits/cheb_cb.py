@@ -90,18 +90,20 @@ class ChebCB(Learner):
         """K N; any will do while every cost was the least."""
         return self._N * (self._costs.worst or 1.0)
 
+    def _place(self, context: Any) -> float:
+        return self._range.place(context)
+
     def _ask(self, x: float, u: float) -> int:
         return self._kernels.cheb_ask(x, self._theta, self._eta(), u, self._f, self._p)
 
-    def _draw(self, context: float | None) -> tuple[int, float, tuple[float, ...]]:
-        x = self._range.place(context)  # refuses before anything is drawn
+    def _draw(self, x: float) -> tuple[int, float, tuple[float, ...]]:
         arm = self._ask(x, self._rng.random())
         return arm, float(self._p[arm]), ()
 
-    def _learn(self, choice: Choice, excess: float) -> None:
+    def _learn(self, choice: Choice, x: float, excess: float) -> None:
         every = excess >= self._costs.worst  # K has changed: so have all fits
         self._kernels.cheb_tell(
-            self._range.place(choice.context), choice.arm, excess, self._G, self._h, self._theta,
+            x, choice.arm, excess, self._G, self._h, self._theta,
             self._active, self._sums, self._box, self._scale(), every, self._f,
         )  # fmt: skip
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from typing import Any, NamedTuple
 
+from ...schedules._checks import number
+
 
 class Choice(NamedTuple):
     """One arm, drawn; also the token by which its cost is told.
@@ -32,19 +34,25 @@ def check_choice(choice: Any, arms: int) -> None:
     """Refuse what none of our asks can have given.
 
     Raises:
-        TypeError: not a Choice.
-        ValueError: its arm, probability or baselines do not fit a bandit of so many arms.
+        TypeError: not a Choice, or one whose arm, probability or baselines are no numbers.
+        ValueError: they do not fit a bandit of so many arms.
     """
     if type(choice) is not Choice:
         raise TypeError(f"choice={choice!r}: expected what ask() gave, a Choice")
-    for name, value in (("arm", choice.arm), ("probability", choice.probability)):
-        if not isinstance(value, int | float):  # pyright: ignore[reportUnnecessaryIsInstance]
-            raise TypeError(f"choice.{name}={value!r}: expected a number")
-    if not 0 <= choice.arm < arms or choice.arm % 1:
-        raise ValueError(f"choice.arm={choice.arm!r}: expected an int in [0, {arms})")
-    if not 0 < choice.probability <= 1:
-        raise ValueError(f"choice.probability={choice.probability!r}: expected a number in (0, 1]")
-    if choice.baselines and len(choice.baselines) != arms:
-        raise ValueError(f"choice.baselines: {len(choice.baselines)} of them for {arms} arms")
-    if not math.isfinite(sum(choice.baselines)):
-        raise ValueError(f"choice.baselines={choice.baselines!r}: expected finite numbers")
+    _, arm, probability, _, baselines = choice
+    if type(arm) is not int:
+        raise TypeError(f"choice.arm={arm!r}: expected an int in [0, {arms})")
+    if not 0 <= arm < arms:
+        raise ValueError(f"choice.arm={arm!r}: expected an int in [0, {arms})")
+    if type(probability) is not float:
+        number("choice.probability", probability)
+    if not 0 < probability <= 1:
+        raise ValueError(f"choice.probability={probability!r}: expected a number in (0, 1]")
+    try:
+        count, finite = len(baselines), math.isfinite(sum(baselines))
+    except TypeError as error:
+        raise TypeError(f"choice.baselines={baselines!r}: expected a tuple of numbers") from error
+    if count not in (0, arms):
+        raise ValueError(f"choice.baselines: {count} of them for {arms} arms")
+    if not finite:
+        raise ValueError(f"choice.baselines={baselines!r}: expected finite numbers")

@@ -36,7 +36,7 @@ class EpsilonGreedy(Means):
         super().__init__(arms, seed, cost_min)
         self.epsilon = number("epsilon", epsilon, low=0, high=1)
 
-    def _draw(self, context: float | None) -> tuple[int, float, tuple[float, ...]]:
+    def _draw(self, x: float) -> tuple[int, float, tuple[float, ...]]:
         best, _, _ = self._least(self._mean)
         if len(self._untried()):
             return best, 1.0, ()

@@ -22,8 +22,8 @@ class Fixed(Learner):
     def __init__(self, value: Any) -> None:
         super().__init__((value,), seed=0)
 
-    def _draw(self, context: float | None) -> tuple[int, float, tuple[float, ...]]:
+    def _draw(self, x: float) -> tuple[int, float, tuple[float, ...]]:
         return 0, 1.0, ()
 
-    def _learn(self, choice: Choice, excess: float) -> None:
+    def _learn(self, choice: Choice, x: float, excess: float) -> None:
         """There is nothing to learn."""

@@ -88,21 +88,22 @@ class GPThompson(Learner):
         self._noise = np.array([WEIGHT, WEIGHT])  # observations, and their squares over NOISE^2
         self._origin = np.zeros(1)
 
-    def _draw(self, context: float | None) -> tuple[int, float, tuple[float, ...]]:
-        x = self._range.place(context) if len(self._f) > 1 else 0.0  # refuses before it draws
+    def _place(self, context: Any) -> float:
+        return self._range.place(context) if len(self._f) > 1 else 0.0
+
+    def _draw(self, x: float) -> tuple[int, float, tuple[float, ...]]:
         count, squares = self._noise.tolist()
         sigma = NOISE * math.sqrt(squares / count)
         normal = self._rng.standard_normal(len(self.arms))
         arm = self._kernels.gp_ask(x, self._mean, self._blocks, sigma, normal, self._f, self._s)
         return arm, 1.0, ()
 
-    def _learn(self, choice: Choice, excess: float) -> None:
+    def _learn(self, choice: Choice, x: float, excess: float) -> None:
         if not self._costs.mean:
             return  # every cost was the least: there is no arm to prefer
         y = math.log(max(excess, 1e-3 * self._costs.mean))
         if self._noise[0] == WEIGHT:
             self._origin[0] = y
-        x = self._range.place(choice.context) if len(self._f) > 1 else 0.0
         square = self._kernels.gp_tell(
             x, choice.arm, y - self._origin[0],
             self._mean, self._blocks, self._f,

@@ -90,7 +90,8 @@ class OptunaTuner:
         if type(choice) is not Choice:
             raise TypeError(f"choice={choice!r}: expected what ask() gave, a Choice")
         trials = self._study.get_trials(deepcopy=False)
-        if not 0 <= choice.arm < len(trials) or trials[choice.arm].state != TrialState.RUNNING:
+        known = type(choice.arm) is int and 0 <= choice.arm < len(trials)
+        if not known or trials[choice.arm].state != TrialState.RUNNING:
             raise ValueError(f"choice.arm={choice.arm!r}: not asked for here, or told already")
         if not math.isfinite(cost):
             cost = max((t.value for t in trials if t.value is not None), default=math.nan)

@@ -48,7 +48,14 @@ class PolicyClass:
         return self.tuner.arms
 
     def ask(self, context: float | None = None) -> Choice:
-        """Draw a policy and apply it to the context."""
+        """Draw a policy and apply it to the context.
+
+        Raises:
+            TypeError: the context is neither a number nor None.
+            ValueError: it is not finite.
+        """
+        if context is not None:
+            scalar_context(context)  # before anything is drawn
         choice = self.tuner.ask(context)
         return choice._replace(value=choice.value(context))
 
@@ -94,15 +101,20 @@ class YoungPolicy:
     omega_max: float = 1.95
 
     def __post_init__(self) -> None:
-        number("scale", self.scale, low=0)
-        number("diagonal", self.diagonal, low=0, open_low=True)
-        number("omega_max", self.omega_max, low=1, high=2, open_high=True)
+        object.__setattr__(self, "scale", number("scale", self.scale, low=0))
+        diagonal = number("diagonal", self.diagonal, low=0, open_low=True)
+        object.__setattr__(self, "diagonal", diagonal)
+        object.__setattr__(self, "omega_max", _cap(self.omega_max))
 
     def __call__(self, context: float | None) -> float:
         """Omega for the shift ``context``; no shift where it is None."""
         diagonal = self.diagonal + (0.0 if context is None else scalar_context(context))
         beta = self.scale / diagonal if diagonal > 0 else 1.0
         return min(optimal_omega(beta), self.omega_max) if beta < 1 else self.omega_max
+
+
+def _cap(omega_max: float) -> float:
+    return number("omega_max", omega_max, low=1, high=2, open_high=True)
 
 
 def young_policies(
@@ -116,9 +128,14 @@ def young_policies(
         diagonal: a, the constant diagonal of A.
         low: Least shift c, > -a.
         count: At least 2.
-        omega_max: Cap.
+        omega_max: Cap, in [1, 2).
+
+    Raises:
+        TypeError, ValueError: an argument is not what is described above.
     """
-    a = number("diagonal", diagonal, low=0, open_low=True) + number("low", low, low=-diagonal)
+    a = number("diagonal", diagonal, low=0, open_low=True)
+    a += number("low", low, low=-a, open_low=True)
+    omega_max = _cap(omega_max)
     omegas = np.linspace(1.0, omega_max, whole("count", count, low=2)).tolist()
     betas = [2.0 * (w - 1.0) ** 0.5 / w for w in omegas]  # Young's formula solved for beta
     return tuple(YoungPolicy(beta * a, diagonal, omega_max) for beta in betas)
@@ -133,9 +150,10 @@ def lanczos_young(A: Any, steps: int = 20, omega_max: float = 1.95) -> PolicyCla
     Args:
         A: Symmetric positive definite with constant diagonal.
         steps: Products with A.
-        omega_max: Cap.
+        omega_max: Cap, in [1, 2).
 
     Raises:
+        TypeError, ValueError: A is not such a matrix, or ``omega_max`` lies outside.
         ValueError: the diagonal is not constant: a shift then changes the Jacobi radius in a way
             that one estimate does not tell.
 

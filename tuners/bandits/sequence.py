@@ -12,7 +12,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from ...schedules._checks import number, whole
+from ...schedules._checks import number, plain, whole
 from ...solvers.linear import Solution, Splitting, solve
 from ._progress import Progress
 from ._stream import Stream
@@ -104,7 +104,8 @@ def tune_sequence(
     for name in ("ask", "tell", "state_dict", "load_state_dict"):
         if not callable(getattr(tuner, name, None)):
             raise TypeError(f"tuner={tuner!r}: expected a bandit; it has no method {name}()")
-    limits = {"rtol": rtol, "atol": atol, "relative_to": relative_to, "maxiter": maxiter}
+    limits: dict[str, Any] = {"rtol": plain(rtol), "atol": plain(atol)}
+    limits |= {"relative_to": relative_to, "maxiter": plain(maxiter)}
     solver = method if callable(method) else _relaxation(method, limits)
     price = _price(cost, maxiter)
     settings = {

@@ -22,7 +22,7 @@ class ThompsonSampling(Means):
     Source: Thompson (1933); Agrawal & Goyal (2017), J. ACM 64(5), for the normal prior.
     """
 
-    def _draw(self, context: float | None) -> tuple[int, float, tuple[float, ...]]:
+    def _draw(self, x: float) -> tuple[int, float, tuple[float, ...]]:
         noise = self._rng.standard_normal(len(self.arms))
         n = np.maximum(self._n, 1.0)
         v = self._squares.sum() / max(n.sum() - len(n), 1.0)

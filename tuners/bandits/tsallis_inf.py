@@ -29,8 +29,8 @@ class Estimator:
     baseline: float
 
     def __post_init__(self) -> None:
-        number("rate", self.rate, low=0, open_low=True)
-        number("baseline", self.baseline, low=0, high=1)
+        object.__setattr__(self, "rate", number("rate", self.rate, low=0, open_low=True))
+        object.__setattr__(self, "baseline", number("baseline", self.baseline, low=0, high=1))
 
 
 IMPORTANCE_WEIGHTED = Estimator(rate=2.0, baseline=0.0)
@@ -90,9 +90,9 @@ class TsallisINF(Learner):
         if not isinstance(estimator, Estimator):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise TypeError(f"estimator={estimator!r}: expected an Estimator")
         self.estimator = estimator
-        self.cost_max = cost_max
         if cost_max is not None:
-            number("cost_max", cost_max, low=cost_min, open_low=True)
+            cost_max = number("cost_max", cost_max, low=cost_min, open_low=True)
+        self.cost_max = cost_max
         self._kernels = _tsallis_kernels
         self._k, self._p, self._B = np.zeros((3, len(self.arms)))
 
@@ -113,12 +113,12 @@ class TsallisINF(Learner):
             self._k, self.scale, t, kind.rate, kind.baseline, u, self._p, self._B
         )
 
-    def _draw(self, context: float | None) -> tuple[int, float, tuple[float, ...]]:
+    def _draw(self, x: float) -> tuple[int, float, tuple[float, ...]]:
         arm = self._ask(self._rng.random())
         baselines = tuple(self._B.tolist()) if self.estimator.baseline else ()
         return arm, float(self._p[arm]), baselines
 
-    def _learn(self, choice: Choice, excess: float) -> None:
+    def _learn(self, choice: Choice, x: float, excess: float) -> None:
         if self.cost_max is not None:
             excess = min(excess, self.scale)
         k, i, foreseen = self._k, choice.arm, 0.0

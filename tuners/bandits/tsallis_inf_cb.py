@@ -9,7 +9,7 @@ from typing import Any
 from ...schedules._checks import whole
 from ...schedules._state import check_keys, reading
 from ._context import ContextRange
-from ._learner import Seed, check_settings, checked_arms
+from ._learner import Seed, check_settings, checked_arms, seed_words
 from .choice import Choice, check_choice
 from .tsallis_inf import REDUCED_VARIANCE, Estimator, TsallisINF
 
@@ -49,9 +49,8 @@ class TsallisINFCB:
     ) -> None:
         self.arms = checked_arms(arms)
         self._range = ContextRange(low, high)
-        base = [seed] if isinstance(seed, int) else list(seed)
         self._learners = [
-            TsallisINF(self.arms, [*base, j], estimator, cost_min)
+            TsallisINF(self.arms, [*seed_words(seed), j], estimator, cost_min)
             for j in range(whole("bins", bins, low=1))
         ]
 
@@ -70,7 +69,7 @@ class TsallisINFCB:
         return self._learners[self.bin(context)].ask(context)
 
     def tell(self, choice: Choice, cost: float) -> None:
-        """Report what a choice cost, to the learner of its bin."""
+        """Report what a choice cost, to the learner of its bin; raises as any learner's."""
         check_choice(choice, len(self.arms))
         self._learners[self.bin(choice.context)].tell(choice, cost)
 

@@ -22,6 +22,6 @@ class UCB1(Means):
     Source: Auer, Cesa-Bianchi & Fischer (2002), Machine Learning 47, fig. 1.
     """
 
-    def _draw(self, context: float | None) -> tuple[int, float, tuple[float, ...]]:
+    def _draw(self, x: float) -> tuple[int, float, tuple[float, ...]]:
         t, K = max(self._costs.count, 1), self._costs.worst or 1.0
         return self._least(self._mean / K - np.sqrt(2.0 * math.log(t) / np.maximum(self._n, 1.0)))

@@ -93,7 +93,7 @@ def ssor_cg(A, omega, x, y, p, t, s, rho, beta, tolerance, norms, start, stop, m
         curvature, norm2 = transform(A, y, p, t, s, omega)
         if k > 0:
             norms[k] = math.sqrt(norm2)
-        end = verdict(norms[k], 0.0, tolerance, 0.0)
+        end = verdict(norms[k], tolerance)
         if end == RUNNING and not 0.0 < curvature < math.inf:
             end = stuck(curvature, rho)
         if end != RUNNING:
@@ -104,7 +104,7 @@ def ssor_cg(A, omega, x, y, p, t, s, rho, beta, tolerance, norms, start, stop, m
         return RUNNING, stop, rho, beta
     if maxiter > 0:
         norms[maxiter] = math.sqrt(transformed_norm2(A, y, omega))
-    end = verdict(norms[maxiter], 0.0, tolerance, 0.0)
+    end = verdict(norms[maxiter], tolerance)
     return (EXHAUSTED if end == RUNNING else end), maxiter, rho, beta
 
 
@@ -122,7 +122,7 @@ def cg(A, x, r, p, w, rho, beta, tolerance, norms, start, stop, maxiter) -> Any:
     """Plain conjugate gradients, the textbook's loop; returns as ``ssor_cg``."""
     for k in range(start, stop):
         norms[k] = math.sqrt(rho)
-        end = verdict(norms[k], 0.0, tolerance, 0.0)
+        end = verdict(norms[k], tolerance)
         if end != RUNNING:
             return end, k, rho, beta
         for i in range(len(p)):
@@ -135,5 +135,5 @@ def cg(A, x, r, p, w, rho, beta, tolerance, norms, start, stop, maxiter) -> Any:
     if stop < maxiter:
         return RUNNING, stop, rho, beta
     norms[maxiter] = math.sqrt(rho)
-    end = verdict(norms[maxiter], 0.0, tolerance, 0.0)
+    end = verdict(norms[maxiter], tolerance)
     return (EXHAUSTED if end == RUNNING else end), maxiter, rho, beta

@@ -5,9 +5,13 @@ import math
 RUNNING, CONVERGED, EXHAUSTED, DIVERGED, BREAKDOWN = range(5)
 
 
-def verdict(norm: float, rtol: float, atol: float, scale: float) -> int:
-    """CONVERGED, DIVERGED or RUNNING; a tolerance below zero is never met."""
+def tolerance(rtol: float, atol: float, scale: float) -> float:
+    """The norm to reach, max(rtol scale, atol); below zero it is never reached."""
+    return max(rtol * scale, atol) if scale > 0.0 else atol
+
+
+def verdict(norm: float, goal: float) -> int:
+    """CONVERGED, DIVERGED or RUNNING."""
     if not math.isfinite(norm):
         return DIVERGED
-    goal = max(rtol * scale, atol) if scale > 0.0 else atol
     return CONVERGED if norm <= goal else RUNNING

@@ -17,7 +17,7 @@ from .sweep import backward, forward, residual
 FORWARD, BACKWARD, SYMMETRIC = range(3)
 
 
-verdict = njit(nogil=True)(ends.verdict)
+tolerance, verdict = njit(nogil=True)(ends.tolerance), njit(nogil=True)(ends.verdict)
 adapt = njit(nogil=True)(control_.adapt)
 
 
@@ -38,7 +38,7 @@ def relax(A, b, old, new, direction, control, rtol, atol, norms, start, stop, ma
         norms[k] = math.sqrt(residual2)
         if k == 0 and control[SCALE] < 0.0:
             control[SCALE] = norms[0]
-        end = verdict(norms[k], rtol, atol, control[SCALE])
+        end = verdict(norms[k], tolerance(rtol, atol, control[SCALE]))
         if end != RUNNING:
             return end, k, old
         if direction == SYMMETRIC:
@@ -52,5 +52,5 @@ def relax(A, b, old, new, direction, control, rtol, atol, norms, start, stop, ma
     norms[maxiter] = math.sqrt(residual(A, b, old, new))
     if maxiter == 0 and control[SCALE] < 0.0:
         control[SCALE] = norms[0]
-    end = verdict(norms[maxiter], rtol, atol, control[SCALE])
+    end = verdict(norms[maxiter], tolerance(rtol, atol, control[SCALE]))
     return (EXHAUSTED if end == RUNNING else end), maxiter, old
