@@ -192,17 +192,6 @@ def test_few_evaluations_are_not_all_spent_on_the_start() -> None:
     assert _search(3, 20, start=start).open() == start
 
 
-def test_costs_paid_for_already_are_not_asked_again_and_cost_no_evaluations() -> None:
-    seeds = [s for s in fixed_samplers(NOISE, 5).values() if isinstance(s, SolverSchedule)]
-    known = [(s, _cost(s)) for s in seeds]
-    search = _search(known=known)
-    asked = _run(search)
-    assert len(asked) == 60 and not {key(s) for s in seeds} & set(asked)
-    assert _cost(search.best()) < min(cost for _, cost in known)
-    with pytest.raises(ValueError, match="saved search: known="):
-        _search().load_state_dict(search.state_dict())
-
-
 # ---- the baselines -----------------------------------------------------------------------
 
 

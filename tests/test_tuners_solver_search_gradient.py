@@ -373,6 +373,22 @@ def test_the_same_again_and_nothing_global(refiner):
     assert found[0] == found[1]
 
 
+@pytest.mark.parametrize("evaluations", range(20, 32))
+def test_what_the_judges_did_before_changes_nothing(evaluations):
+    """A killed search refines its second NFE with new judges, another one with those it has."""
+    found = []
+    for done in (0.0, 0.3, 0.8):
+        train, validation, _ = judges(mixture())
+        with train.charged(1):
+            for eps in train.eps[: round(done * len(train.eps))]:
+                train.model(eps[None], torch.full((1,), 0.5, dtype=torch.float64))
+        before = train.cost.evaluations + validation.cost.evaluations
+        sampler = GaussNewton(noises=20)(SAMPLERS["2m"], train, validation, evaluations)
+        cost = train.cost.evaluations + validation.cost.evaluations - before
+        found.append((sampler, cost))
+    assert found[0] == found[1] == found[2]
+
+
 @pytest.mark.parametrize("refiner", BOTH, ids=lambda r: type(r).__name__)
 def test_never_worse_on_validation(refiner):
     """Train asks for another solution than validation does: the start comes back, untouched."""

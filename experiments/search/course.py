@@ -85,7 +85,7 @@ class Course:
         """What there is to show, without working out what to do next."""
         identity = self.ground.identity
         found = {
-            nfe: Found.from_dict(board.results[name])
+            nfe: board.read(name, Found.from_dict)
             for nfe in self.task.nfe
             if (name := Finish(identity, nfe).key) in board.results
         }

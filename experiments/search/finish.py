@@ -7,7 +7,7 @@ from typing import Any
 
 from ...solvers.diffusion.saved import Sampler
 from ...tuners.solver_search import Cost, Scored, SearchResult, key
-from ...tuners.solver_search._ledger import Ledger
+from ...tuners.solver_search._books import Books
 from ...tuners.solver_search.ending import Ending
 from ...tuners.solver_search.search_on import USUAL
 from ...tuners.solver_search.usual import check_refinement
@@ -46,9 +46,9 @@ def _settings(course: Course) -> dict[str, Any]:
     }
 
 
-def _books(course: Course, nfe: int, results: Mapping[str, dict[str, Any]]) -> Ledger:
+def _books(course: Course, nfe: int, results: Mapping[str, dict[str, Any]]) -> Books:
     """What the evaluations have told of an NFE."""
-    books, samplers = Ledger(nfe), course.sweeps[nfe].samplers
+    books, samplers = Books(nfe), course.sweeps[nfe].samplers
     identity = course.ground.identity
 
     def score(phase: Phase, sampler: Sampler) -> Score | None:
@@ -67,7 +67,7 @@ def _books(course: Course, nfe: int, results: Mapping[str, dict[str, Any]]) -> L
     return books
 
 
-def _rivals(course: Course, books: Ledger, result: SearchResult) -> tuple[Rival, ...]:
+def _rivals(course: Course, books: Books, result: SearchResult) -> tuple[Rival, ...]:
     """The best fixed sampler, and each other solver on its best grid for the train noises."""
     best = Rival(result.fixed_name, result.fixed_scores.train, result.fixed_scores.test)
     others: dict[str, Scored] = {}

@@ -144,7 +144,7 @@ class Ground:
         kept = [torch.load(self._path(block), weights_only=True) for block in self.blocks(name)]
         exact = torch.cat([part["exact"] for part in kept]).to(self.subject.device)
         judge = self._evaluator(getattr(self.noises, name), exact)
-        judge.reference_cost = sum((Cost(**part["cost"]) for part in kept), Cost())
+        judge.reference_cost = sum((Cost.from_dict(part["cost"]) for part in kept), Cost())
         return judge
 
     def _evaluator(self, eps: Tensor, exact: Tensor | None) -> Evaluator:

@@ -103,7 +103,7 @@ class Score:
     @staticmethod
     def from_dict(data: Mapping[str, Any]) -> Score:
         """The score that :meth:`to_dict` saved."""
-        return Score(_json.number_in(data["value"]), Cost(**data["cost"]))
+        return Score(_json.number_in(data["value"]), Cost.from_dict(data["cost"]))
 
 
 @dataclass(frozen=True)

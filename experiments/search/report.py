@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -62,7 +61,7 @@ def save_schedules(found: Findings, path: Path) -> list[Path]:
     path.parent.mkdir(parents=True, exist_ok=True)
     for nfe, one in found.items():
         target = schedule_path(path, nfe, len(found))
-        write_text(target, json.dumps(one.result.sampler.to_dict(), indent=1) + "\n")
+        _json.save(target, one.result.sampler.to_dict())
         written.append(target)
     return written
 

@@ -71,9 +71,9 @@ class Tally:
 def tally(identity: str, board: Board, fixed: Mapping[int, int], searching: int) -> Tally:
     """Count what the board has of a search."""
     standings = {nfe: Standing(nfe) for nfe in fixed}
-    for key, result in board.results.items():
+    for key in board.results:
         if key.startswith(f"{identity}|") and (phase := key.split("|")[-3]) in ("fixed", "search"):
             nfe = int(key.split("|")[-2])
-            score = Score.from_dict(result).value
-            standings[nfe] = standings[nfe].with_score(phase, score)
+            score = board.read(key, Score.from_dict)
+            standings[nfe] = standings[nfe].with_score(phase, score.value)
     return Tally(tuple(standings.values()), fixed, searching)

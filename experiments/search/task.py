@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from ...schedules._checks import whole
-from ...tuners.solver_search.search_on import FEWEST, SHARE
+from ...tuners.solver_search.search_on import refining_of
 from .feeds import METHODS
 
 PROTOCOL = "v1"
@@ -63,8 +63,7 @@ class Task:
     @property
     def refining(self) -> int:
         """Evaluations of the refinement, for each ``nfe``."""
-        share = int(self.evaluations * SHARE)
-        return share if self.refine and share >= FEWEST else 0
+        return refining_of(self.evaluations) if self.refine else 0
 
     @property
     def searching(self) -> int:

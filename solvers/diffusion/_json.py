@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
+from ...schedules._atomic import write_text
 from ...schedules._checks import shown
 from ...schedules._state import DAMAGE
 
@@ -45,6 +46,11 @@ def reading(what: str) -> Generator[None]:
         if isinstance(error, ValueError):  # it says what is wrong
             raise
         raise ValueError(f"saved {what} is damaged: {type(error).__name__}: {error}") from error
+
+
+def save(path: str | Path, data: Any) -> None:
+    """Write a JSON file, whole or not at all."""
+    write_text(path, json.dumps(data, indent=1) + "\n")
 
 
 def load(path: str | Path) -> Any:

@@ -46,8 +46,9 @@ class PipelineContract:
     # ---- noising -------------------------------------------------------------------------
 
     def add_noise(self, original_samples: Tensor, noise: Tensor, timesteps: Tensor) -> Tensor:
-        """Noise the data to each sample's timestep, shape (batch,), fractions allowed."""
-        found = [self._times.node(t) for t in timesteps.double().flatten().tolist()]
+        """Noise the data to each sample's timestep, shape (batch,) or (), fractions allowed."""
+        times = torch.as_tensor(timesteps, dtype=torch.float64).flatten()
+        found = [self._times.node(t) for t in times.tolist()]
         shape = (-1, *[1] * (original_samples.ndim - 1))
         alpha, sigma = (
             original_samples.new_tensor(values).view(shape)
@@ -57,4 +58,4 @@ class PipelineContract:
 
     def scale_noise(self, sample: Tensor, timestep: Tensor, noise: Tensor) -> Tensor:
         """:meth:`add_noise`, as flow-matching pipelines call it."""
-        return self.add_noise(sample, noise, torch.as_tensor(timestep).reshape(-1))
+        return self.add_noise(sample, noise, timestep)

@@ -35,8 +35,7 @@ class PipelineRun:
     def __init__(self, made: Sampler) -> None:
         self._made = made
         self.table = tail(made, 0)
-        evaluated = [row.target for row in self.table.rows if row.evaluate]
-        self.places = ([0] if self.table.first == "network" else []) + evaluated
+        self.places = self.table.evaluations
         self.scale = _first_scale(self.table)
         self._run: Execution | None = None
         self._returned: tuple[Tensor, int] | None = None

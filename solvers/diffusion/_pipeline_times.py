@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ...schedules._checks import number, one_of, shown, whole
 from ._spacing import discrete_times, flow_times
 from .continuous import Flow
 from .discrete import Discrete
@@ -38,10 +39,7 @@ class PipelineTimes:
     @staticmethod
     def of(config: Any) -> PipelineTimes:
         """Read a configuration; ValueError where it is not one that is known."""
-        if config.final_sigmas_type not in ("zero", "sigma_min"):
-            raise ValueError(
-                f"final_sigmas_type={config.final_sigmas_type!r}: expected 'zero' or 'sigma_min'"
-            )
+        one_of("final_sigmas_type", config.final_sigmas_type, ("zero", "sigma_min"))
         solver(config.solver)
         if config.use_flow_sigmas:
             return PipelineTimes(config, Flow(), float(config.num_train_timesteps))
@@ -67,7 +65,12 @@ class PipelineTimes:
     # ---- grids, in our units -------------------------------------------------------------
 
     def spaced(self, steps: int, mu: float | None = None) -> list[float]:
-        """The configuration's own spacing of so many evaluations."""
+        """The configuration's own spacing of so many evaluations.
+
+        Raises:
+            TypeError, ValueError: no number of evaluations, or more than the training table has.
+        """
+        steps = whole("num_inference_steps", steps, low=1)
         if isinstance(self.noise, Discrete):
             config = self.config
             return discrete_times(self.noise, steps, config.timestep_spacing, config.steps_offset)
@@ -78,11 +81,19 @@ class PipelineTimes:
     def custom(
         self, timesteps: Sequence[float] | None, sigmas: Sequence[float] | None
     ) -> list[float]:
-        """Timesteps or noise levels of the pipeline; a final level of 0 is the end."""
+        """Timesteps or noise levels of the pipeline; a final level of 0 is the end.
+
+        Raises:
+            TypeError, ValueError: something that is no number, levels that are not positive, or
+                none at all.
+        """
         if timesteps is not None:
-            return [float(t) / self.unit for t in timesteps]
-        levels = [float(s) for s in sigmas or ()]
-        levels = levels[:-1] if levels and levels[-1] == 0 else levels
+            return [t / self.unit for t in _numbers("timesteps", timesteps)]
+        levels = _numbers("sigmas", sigmas)
+        if len(levels) > 1 and levels[-1] == 0:
+            levels.pop()
+        for i, level in enumerate(levels):
+            number(f"sigmas[{i}]", level, low=0, open_low=True)
         if isinstance(self.noise, Flow):
             return levels
         return [float(self.noise.time_at(-math.log(s))) for s in levels]
@@ -113,3 +124,13 @@ class PipelineTimes:
             return torch.tensor([float(n.sigma) for n in nodes], dtype=torch.float32)
         levels = [float(n.sigma) / float(n.alpha) for n in nodes]
         return torch.tensor(levels, dtype=torch.float32)
+
+
+def _numbers(name: str, values: Any) -> list[float]:
+    """What a pipeline gives as a list, an array or a tensor."""
+    if isinstance(values, str) or not hasattr(values, "__iter__"):
+        raise TypeError(f"{name}={shown(values)}: expected a list of numbers")
+    found = [float(number(f"{name}[{i}]", value)) for i, value in enumerate(values)]
+    if not found:
+        raise ValueError(f"{name}={shown(values)}: expected at least one number")
+    return found

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from ...schedules._checks import one_of
 from .discrete import Discrete
 from .grids import shifted
 
@@ -16,20 +17,17 @@ def discrete_times(noise: Discrete, steps: int, spacing: str, offset: int) -> li
 
     Source: Lin et al. (2024), arXiv:2305.08891, table 2; details as DPMSolverMultistepScheduler.
     """
+    one_of("timestep_spacing", spacing, ("linspace", "leading", "trailing"))
     size = len(noise.alphas_cumprod)
-    if not 1 <= steps <= size:
+    if steps > size:
         raise ValueError(f"num_inference_steps={steps}: expected 1 to {size}")
     if spacing == "linspace":
         times = np.linspace(0, size - 1, steps + 1)[::-1][:-1]
         times = times.round() if steps < size else times  # rounded, they would repeat
     elif spacing == "leading":
         times = (np.arange(steps + 1) * (size // (steps + 1)))[::-1][:-1] + offset
-    elif spacing == "trailing":
-        times = np.arange(size, 0, -size / steps).round()[:steps] - 1
     else:
-        raise ValueError(
-            f"timestep_spacing={spacing!r}: expected 'linspace', 'leading' or 'trailing'"
-        )
+        times = np.arange(size, 0, -size / steps).round()[:steps] - 1
     return [float(t) for t in times]
 
 

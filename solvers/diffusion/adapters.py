@@ -7,6 +7,7 @@ from typing import Any
 
 from torch import Tensor
 
+from ...schedules._checks import one_of
 from .continuous import EDM, Flow
 from .discrete import Discrete
 from .model import Model, Prediction, check_network
@@ -23,8 +24,7 @@ _PREDICTIONS: dict[str, Prediction] = {
 
 def prediction_of(name: str) -> Prediction:
     """Our name of a diffusers ``prediction_type``; ValueError for an unknown one."""
-    if name not in _PREDICTIONS:
-        raise ValueError(f"prediction_type={name!r}: expected one of {', '.join(_PREDICTIONS)}")
+    one_of("prediction_type", name, _PREDICTIONS)
     return _PREDICTIONS[name]
 
 

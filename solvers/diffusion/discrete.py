@@ -43,11 +43,7 @@ class Discrete(VariancePreserving):
 
     def __post_init__(self) -> None:
         """Check the table."""
-        try:
-            table = tuple(float(a) for a in self.alphas_cumprod)
-        except (TypeError, ValueError):
-            shown = reprlib.repr(self.alphas_cumprod)
-            raise TypeError(f"alphas_cumprod={shown}: expected numbers") from None
+        table = tuple(_floats("alphas_cumprod", self.alphas_cumprod))
         if len(table) < 2:
             raise ValueError(f"alphas_cumprod: expected at least 2 numbers, got {len(table)}")
         number("alphas_cumprod[0]", table[0], high=1, open_high=True)
@@ -84,13 +80,15 @@ class Discrete(VariancePreserving):
             zero_terminal_snr: Rescale so that the last entry carries (almost) no data: 2^-24
                 as in diffusers, or less where the table must still fall, so that lambda stays
                 finite. arXiv:2305.08891, Algorithm 1.
+
+        Raises:
+            TypeError, ValueError: an unknown name, betas that are no numbers, or numbers that
+                make no falling table in (0, 1).
         """
-        betas = np.asarray(
-            _betas(shape, beta_start, beta_end, whole("steps", steps, low=2))
-            if isinstance(shape, str)
-            else shape,
-            dtype=np.float64,
-        )
+        if isinstance(shape, str):
+            betas = _betas(shape, beta_start, beta_end, whole("steps", steps, low=2))
+        else:
+            betas = np.array(_floats("shape", shape))
         alphas_cumprod = np.cumprod(1 - betas)
         if zero_terminal_snr:
             root = np.sqrt(alphas_cumprod)
@@ -149,6 +147,13 @@ class Discrete(VariancePreserving):
     @cached_property
     def _array(self) -> np.ndarray:
         return np.asarray(self.lambdas)
+
+
+def _floats(name: str, values: Any) -> list[float]:
+    try:
+        return [float(value) for value in values]
+    except (TypeError, ValueError, OverflowError):
+        raise TypeError(f"{name}={reprlib.repr(values)}: expected numbers") from None
 
 
 def _betas(shape: str, start: float, end: float, steps: int) -> np.ndarray:

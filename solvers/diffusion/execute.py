@@ -9,9 +9,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ...schedules._checks import one_of
 from ._scalar import Scalar, as_float
 from .afs import first_output
-from .model import PREDICTIONS, Model, Prediction, as_model, check_named, conversion, convert
+from .model import PREDICTIONS, Model, Prediction, as_model, conversion, convert
 from .step import Kind
 from .table import CoefficientTable, Row
 
@@ -78,11 +79,15 @@ class Execution:
 
     Args:
         table: The table.
-        x: The state at node 0; half precision is summed in float32.
+        x: The state at node 0, shape (batch, ...); half precision is summed in float32.
+
+    Raises:
+        TypeError: no table, or no floating tensor.
     """
 
     def __init__(self, table: CoefficientTable, x: Tensor) -> None:
         _check_table(table)
+        _check_floating(x)
         self.table = table
         self.x = x if x.dtype in (torch.float32, torch.float64) else x.float()
         self.node: int | None = 0
@@ -98,7 +103,7 @@ class Execution:
         place = self.node
         if place is None:
             raise RuntimeError("the run is over: there is nothing left to advance")
-        check_named("prediction", prediction, PREDICTIONS)
+        one_of("prediction", prediction, PREDICTIONS)
         if output.shape != self.x.shape:
             raise ValueError(
                 f"output: shape {tuple(output.shape)}, expected that of x, {tuple(self.x.shape)}"
@@ -113,7 +118,15 @@ class Execution:
             self._run(rows[self.row])
 
     def keep_state(self, x: Tensor | None = None) -> None:
-        """Leave the present state to others; ``x`` takes its place (masks, edits)."""
+        """Leave the present state to others; ``x`` takes its place (masks, edits).
+
+        Raises:
+            ValueError: an ``x`` of another shape.
+        """
+        if x is not None and x.shape != self.x.shape:
+            raise ValueError(
+                f"x: shape {tuple(x.shape)}, expected that of the run's, {tuple(self.x.shape)}"
+            )
         target = self.table.rows[self.row - 1].target if self.row else 0
         self._foreign.add(target)
         if x is not None:
@@ -155,8 +168,7 @@ def _check(model: Model, x: Tensor, table: CoefficientTable) -> None:
     """All that can be refused before the first evaluation."""
     as_model(model)
     _check_table(table)
-    if not isinstance(x, Tensor) or not x.is_floating_point():  # pyright: ignore[reportUnnecessaryIsInstance]
-        raise TypeError("x: expected a floating tensor of shape (batch, ...)")
+    _check_floating(x)
     if x.ndim == 0 or not bool(torch.isfinite(x.detach()).all()):
         raise ValueError("x: expected a batch of finite numbers")
     if model.noise != table.noise:
@@ -178,6 +190,11 @@ def _check_table(table: Any) -> None:
         raise TypeError(f"table={type(table).__name__}: expected lower(schedule)")
 
 
+def _check_floating(x: Any) -> None:
+    if not isinstance(x, Tensor) or not x.is_floating_point():
+        raise TypeError("x: expected a floating tensor of shape (batch, ...)")
+
+
 def _report(run: Execution, callback: Callback) -> int:
     run.keep_state()
     row = run.table.rows[run.row - 1]
@@ -191,10 +208,7 @@ def _check_finite(sums: list[Tensor], table: CoefficientTable) -> None:
     if not bool(bad.any()):
         return
     call = int(bad.nonzero()[0])
-    places = ([0] if table.first == "network" else []) + [
-        row.target for row in table.rows if row.evaluate
-    ]
-    node = table.nodes[places[call]]
+    node = table.nodes[table.evaluations[call]]
     raise FloatingPointError(
         f"model: output not finite at evaluation {call + 1} of {table.nfe}, "
         f"t={as_float(node.t):g}, sigma={as_float(node.sigma):g}"

@@ -13,11 +13,9 @@ from .execute import sample
 from .lower import lower
 from .model import Model
 from .presets import dpmpp_2m
-from .saved import Sampler
-from .schedule import SolverSchedule
+from .registry import Solver
+from .saved import Sampler, as_sampler
 from .table import CoefficientTable
-
-Solver = Callable[[EDM, Sequence[float]], SolverSchedule | CoefficientTable]
 
 
 def sample_ritard(
@@ -74,17 +72,13 @@ def _of_sigmas(sigmas: Sequence[float] | Tensor, solver: Solver) -> CoefficientT
     times = [float(sigma) for sigma in sigmas]
     if not times or not times[0] > 0:
         raise ValueError(f"sigmas[0]={times[:1]}: expected a positive number")
-    found = solver(_range(times), times)
-    return found if isinstance(found, CoefficientTable) else lower(found)
+    return lower(solver(_range(times), times))
 
 
 def _of_schedule(schedule: Sampler | None) -> CoefficientTable:
-    if not isinstance(schedule, SolverSchedule | CoefficientTable):
-        name = type(schedule).__name__
-        raise TypeError(f"schedule={name}: expected a SolverSchedule or a CoefficientTable")
-    kappas = [float(node.sigma) / float(node.alpha) for node in schedule.nodes]
-    moved = schedule.on(_range(kappas))
-    return lower(moved) if isinstance(moved, SolverSchedule) else moved
+    made = as_sampler(schedule, "schedule")
+    kappas = [float(node.sigma) / float(node.alpha) for node in made.nodes]
+    return lower(made.on(_range(kappas)))
 
 
 def _range(sigmas: Sequence[float]) -> EDM:

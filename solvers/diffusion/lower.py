@@ -8,37 +8,42 @@ from math import isinf
 from ._scalar import Scalar, as_float, expm1
 from .noise import Node, NoiseSchedule
 from .phi import derivative_weights, phi
-from .schedule import SolverSchedule, as_solver_schedule
-from .step import Scaling, SolverStep, scale_of
+from .saved import Sampler, as_sampler
+from .step import Scaling, SolverStep, scale_of, signed
 from .table import CoefficientTable, Row
 
 
 def lower(
-    schedule: SolverSchedule,
+    schedule: Sampler,
     noise: NoiseSchedule | None = None,
     times: Sequence[Scalar] | None = None,
 ) -> CoefficientTable:
     """The coefficient table of a schedule: one row per step, one more where it is corrected.
 
     Args:
-        schedule: The decisions.
+        schedule: The decisions. A coefficient table is lowered already, and comes back as it is.
         noise: The noise schedule of the model; another one than the schedule's is refused
             (``schedule.on(noise)`` gives the same schedule under it).
         times: In place of the schedule's, N + 1 of them: float64 tensors of no dimension make
             the table differentiable with respect to its time grid.
 
     Raises:
-        TypeError: no solver schedule.
-        ValueError: a schedule made for another noise schedule, or times of the wrong number.
+        TypeError: neither a solver schedule nor a coefficient table.
+        ValueError: one made for another noise schedule, times of the wrong number, or times for
+            a table, whose coefficients do not follow them.
 
     Source: arXiv:2312.07243; update: exponential Taylor expansion as in arXiv:2211.01095.
     """
-    as_solver_schedule(schedule)
+    as_sampler(schedule, "schedule")
     if noise is not None and noise != schedule.noise:
         raise ValueError(
             f"schedule: made for noise schedule {_short(schedule.noise)}, not for {_short(noise)}; "
             "schedule.on(noise) gives the same one under it"
         )
+    if isinstance(schedule, CoefficientTable):
+        if times is not None:
+            raise ValueError("times: a coefficient table has its own; lower a schedule at others")
+        return schedule
     nodes = schedule.nodes
     if times is not None:
         if len(times) != len(nodes):
@@ -98,13 +103,13 @@ def _row(
     scale = t.alpha / s.alpha if noise else t.sigma / s.sigma
     outer = -t.sigma if noise else t.alpha
     h = t.lam - s.lam
-    z = h if noise else -h
+    z = signed(step.prediction, h)
     # h phi_1(z) = +-(e^z - 1): finite even for an infinite step.
     weights = {base: expm1(z) if noise else -expm1(z)}
     highest = len(active)
     if highest and not isinf(as_float(h)):
         phis = phi(highest + 1, z)
-        factors = [scale_of(scales[0], z, h), scales[1], 1.0, 1.0]
+        factors = [scale_of(scales[0], step.prediction, h), scales[1], 1.0, 1.0]
         derivatives = _derivatives([nodes[j].lam - s.lam for j in active], counts, highest)
         power = h
         for k, derivative in enumerate(derivatives, 1):

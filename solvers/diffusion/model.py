@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
 import torch
 from torch import Tensor
 
+from ...schedules._checks import one_of
 from ._scalar import Scalar, as_float
 from .noise import Node, NoiseSchedule, as_noise
 from .step import Kind
@@ -49,7 +50,7 @@ class Model:
         """Check the settings."""
         check_network(self.network)
         as_noise(self.noise)
-        check_named("prediction", self.prediction, PREDICTIONS)
+        one_of("prediction", self.prediction, PREDICTIONS)
 
     def __call__(self, x: Tensor, t: Scalar) -> Tensor:
         """The output at one time for the whole batch; ValueError for another shape than x's."""
@@ -74,12 +75,6 @@ def check_network(network: Any) -> None:
     """TypeError where it cannot be called."""
     if not callable(network):
         raise TypeError(f"network={network!r}: expected a callable (x, t) -> output")
-
-
-def check_named(name: str, value: Any, known: Sequence[str]) -> None:
-    """ValueError where it is none of the known names."""
-    if value not in known:
-        raise ValueError(f"{name}={value!r}: expected one of {', '.join(known)}")
 
 
 def times_like(x: Tensor, t: Scalar) -> Tensor:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Literal
 
-from ...schedules._checks import whole
+from ...schedules._checks import one_of, whole
 from .noise import NoiseSchedule, checked_times
 from .schedule import SolverSchedule
 from .step import HIGHEST, Kind, Scaling, SolverStep
@@ -98,7 +98,7 @@ def unipc(
 
     Source: Zhao et al. (2023), arXiv:2302.04867, Algorithms 1 and 2.
     """
-    scaling = _choose("variant", variant, {"bh1": "bh1", "bh2": "bh2", "vary_coeff": "none"})
+    scaling = _scaling(variant, {"bh1": "bh1", "bh2": "bh2", "vary_coeff": "none"})
 
     def step(n: int) -> SolverStep:
         return SolverStep(
@@ -162,7 +162,7 @@ def dpmpp_3s(
 def _second(
     noise: NoiseSchedule, times: Sequence[float], kind: Kind, variant: Variant
 ) -> SolverSchedule:
-    scaling = _choose("variant", variant, _SECOND)
+    scaling = _scaling(variant, _SECOND)
     return _multistep(
         noise, times, lambda n: SolverStep(kind, n, scaling=scaling if n == 2 else "none"), 2
     )
@@ -215,17 +215,16 @@ def _finish(
 
 
 def _block_2s(kind: Kind, variant: Variant) -> list[SolverStep]:
-    scaling = _choose("variant", variant, _SECOND)
+    scaling = _scaling(variant, _SECOND)
     return [SolverStep(kind), SolverStep(kind, 2, start=2, scaling=scaling)]
 
 
 def _block_3s(kind: Kind, variant: str) -> list[SolverStep]:
-    inner: Scaling = _choose("variant", variant, {**_SECOND, "original": "none"})
+    inner = _scaling(variant, {**_SECOND, "original": "none"})
     last = SolverStep(kind, 3, start=3) if variant == "heun" else SolverStep(kind, 2, start=3)
     return [SolverStep(kind), SolverStep(kind, 2, start=2, scaling=inner), last]
 
 
-def _choose(name: str, value: str, known: dict[str, Scaling]) -> Scaling:
-    if value not in known:
-        raise ValueError(f"{name}={value!r}: expected one of {', '.join(known)}")
-    return known[value]
+def _scaling(variant: str, known: dict[str, Scaling]) -> Scaling:
+    one_of("variant", variant, known)
+    return known[variant]

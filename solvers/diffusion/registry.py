@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import partial
 
+from ...schedules._checks import one_of
 from . import presets, sigma_multistep
 from .noise import NoiseSchedule
 from .schedule import SolverSchedule
@@ -40,6 +41,5 @@ SOLVERS: dict[str, Solver] = {
 
 def solver(name: str) -> Solver:
     """The solver of a name; ValueError for an unknown one."""
-    if name not in SOLVERS:
-        raise ValueError(f"solver={name!r}: expected one of {', '.join(SOLVERS)}")
+    one_of("solver", name, SOLVERS)
     return SOLVERS[name]

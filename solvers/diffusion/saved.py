@@ -14,11 +14,11 @@ from .table import CoefficientTable
 Sampler = SolverSchedule | CoefficientTable
 
 
-def as_sampler(sampler: Any) -> Sampler:
-    """A sampler of either kind as it is; TypeError for anything else."""
+def as_sampler(sampler: Any, name: str = "sampler") -> Sampler:
+    """A sampler of either kind as it is; TypeError, which names the argument, for anything else."""
     if not isinstance(sampler, SolverSchedule | CoefficientTable):
-        name = type(sampler).__name__
-        raise TypeError(f"sampler={name}: expected a SolverSchedule or a CoefficientTable")
+        kind = type(sampler).__name__
+        raise TypeError(f"{name}={kind}: expected a SolverSchedule or a CoefficientTable")
     return sampler
 
 

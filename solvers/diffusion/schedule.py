@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
@@ -11,7 +10,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from ...schedules._atomic import write_text
+from ...schedules._checks import one_of, shown
 from . import _json
 from .noise import Node, NoiseSchedule, as_noise, checked_times
 from .step import SolverStep
@@ -35,7 +34,8 @@ class SolverSchedule:
             no part in comparisons.
 
     Raises:
-        TypeError: no noise schedule, times that are no numbers, or steps that are none.
+        TypeError: no noise schedule, times that are no numbers, steps that are none, or a record
+            that is no dict.
         ValueError: an impossible decision, naming the step, the value and the reason.
 
     Example:
@@ -67,8 +67,7 @@ class SolverSchedule:
     @property
     def nfe(self) -> int:
         """Number of network evaluations of a run."""
-        implicit = sum(step.corrector == "implicit" for step in self.steps)
-        return len(self.steps) - (self.first != "network") + implicit
+        return nfe_of(self.steps, self.first)
 
     # ---- other schedules from this one ---------------------------------------------------
 
@@ -134,12 +133,18 @@ class SolverSchedule:
 
     def save(self, path: str | Path) -> None:
         """Write it as a JSON file, whole or not at all."""
-        write_text(path, json.dumps(self.to_dict(), indent=1))
+        _json.save(path, self.to_dict())
 
     @staticmethod
     def load(path: str | Path) -> SolverSchedule:
         """Read what :meth:`save` wrote; ValueError where it is not one."""
         return _json.load_as(path, SolverSchedule.from_dict)
+
+
+def nfe_of(steps: Sequence[SolverStep], first: First) -> int:
+    """Network evaluations of a run: one a step, but for an analytic first and implicit ones."""
+    implicit = sum(step.corrector == "implicit" for step in steps)
+    return len(steps) - (first != "network") + implicit
 
 
 def as_solver_schedule(schedule: Any) -> SolverSchedule:
@@ -160,8 +165,9 @@ def check(schedule: SolverSchedule) -> None:
             f"times: expected {len(steps) + 1} for {len(steps)} steps (at least one), "
             f"got {len(schedule.times)}"
         )
-    if schedule.first not in FIRSTS:
-        raise ValueError(f"first={schedule.first!r}: expected one of {', '.join(FIRSTS)}")
+    one_of("first", schedule.first, FIRSTS)
+    if not isinstance(schedule.record, dict):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise TypeError(f"record={shown(schedule.record)}: expected a dict of JSON values")
     _check_times(schedule)
     for i, step in enumerate(steps, 1):
         _check_history(i, step, schedule.nodes)
@@ -214,5 +220,4 @@ def _cut(step: SolverStep, order: int, own: dict[tuple[str, int], SolverStep]) -
         none = step.corrector == "none"
         scaling = "none" if none else found.corrector_scaling
         return replace(found, start=step.start, corrector=step.corrector, corrector_scaling=scaling)
-    points = None if step.points is None or order == 1 else min(step.points, order - 1)
-    return replace(step, order=order, points=points)
+    return step.at_most(order)

@@ -36,8 +36,9 @@ class RitardScheduler(PipelineContract, SchedulerMixin, ConfigMixin):
 
         pipe.scheduler = RitardScheduler.from_config(pipe.scheduler.config, schedule=schedule)
 
-    A schedule serves one number of steps. For another number, with a warning, and where none is
-    given, the fixed solver ``solver`` runs on the configuration's own spacing.
+    A schedule serves one number of steps. For another number, and where the pipeline brings times
+    of its own, the fixed solver ``solver`` runs instead, with a warning; so it does where no
+    schedule is given, on the configuration's own spacing.
 
     Args:
         num_train_timesteps: Length of the training table.
@@ -138,34 +139,45 @@ class RitardScheduler(PipelineContract, SchedulerMixin, ConfigMixin):
             num_inference_steps: Number of network evaluations; may be left out where a schedule
                 is configured.
             device: Where ``timesteps`` shall be.
-            timesteps: In place of the spacing: falling, fractions kept. The fixed solver runs.
+            timesteps: In place of the spacing: falling, fractions kept. The fixed solver runs,
+                with a warning where a schedule is configured.
             sigmas: Likewise, as sigma / alpha, or as sigma for a flow; a final 0 may be there.
             mu: Of dynamic shifting.
 
         Raises:
-            ValueError: nothing or too much is given, or times that do not fall.
+            TypeError: something that is no number.
+            ValueError: nothing or too much is given, or times that do not fall. The run that was
+                prepared before stays.
         """
-        if timesteps is not None and sigmas is not None:
-            raise ValueError("timesteps, sigmas: expected at most one of them")
-        if timesteps is not None or sigmas is not None:
-            made = self._times.fixed(self._times.custom(timesteps, sigmas))
-        elif self._sampler is not None and num_inference_steps in (None, self._sampler.nfe):
-            made = self._sampler
-        elif num_inference_steps is None:
-            raise ValueError("num_inference_steps=None: expected a number >= 1")
-        else:
-            self._warn(num_inference_steps)
-            made = self._times.fixed(self._times.spaced(num_inference_steps, mu))
+        made, reason = self._choice(num_inference_steps, timesteps, sigmas, mu)
+        if reason and self._sampler is not None:
+            fixed = f"the fixed solver {self._times.config.solver!r} runs instead"
+            warnings.warn(f"{reason}; {fixed}", stacklevel=2)
         self._use(made, device)
         self.num_inference_steps = len(self.timesteps)
 
-    def _warn(self, steps: int) -> None:
-        if self._sampler is not None:
-            warnings.warn(
-                f"num_inference_steps={steps}: the schedule is for {self._sampler.nfe}; the fixed "
-                f"solver {self._times.config.solver!r} runs instead",
-                stacklevel=3,
-            )
+    def _choice(
+        self,
+        steps: int | None,
+        timesteps: Sequence[float] | None,
+        sigmas: Sequence[float] | None,
+        mu: float | None,
+    ) -> tuple[Sampler, str]:
+        """What runs, and why it is not the configured schedule; empty where it is that."""
+        times, own = self._times, self._sampler
+        if timesteps is not None and sigmas is not None:
+            raise ValueError("timesteps, sigmas: expected at most one of them")
+        if timesteps is not None or sigmas is not None:
+            given = "sigmas" if timesteps is None else "timesteps"
+            return times.fixed(
+                times.custom(timesteps, sigmas)
+            ), f"{given}: the schedule has its own"
+        if own is not None and steps in (None, own.nfe):
+            return own, ""
+        if steps is None:
+            raise ValueError("num_inference_steps=None: expected a number >= 1")
+        made, count = times.fixed(times.spaced(steps, mu)), own.nfe if own else None
+        return made, f"num_inference_steps={steps}: the schedule is for {count}"
 
     def _check_sampler(self) -> None:
         if self._sampler is None:
@@ -180,10 +192,10 @@ class RitardScheduler(PipelineContract, SchedulerMixin, ConfigMixin):
             raise ValueError("schedule: first='mean' needs the data's mean; a pipeline has none")
 
     def _use(self, made: Sampler, device: str | torch.device | None) -> None:
-        self._run = PipelineRun(made)
-        self.timesteps = self._times.outward(self._run.table, self._run.places).to(device)
-        self.sigmas = self._times.levels(self._run.table, self._run.places)
-        self._step_index = self._begin_index = None
+        run = PipelineRun(made)
+        self.timesteps = self._times.outward(run.table, run.places).to(device)
+        self.sigmas = self._times.levels(run.table, run.places)
+        self._run, self._step_index, self._begin_index = run, None, None
 
     @property
     def init_noise_sigma(self) -> float:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, get_args
 
-from ...schedules._checks import number, whole
+from ...schedules._checks import number, one_of, whole
 from ._scalar import Scalar, expm1
 from .phi import phi
 
@@ -64,8 +64,8 @@ class SolverStep:
 
     def __post_init__(self) -> None:
         """Check each decision by itself."""
-        _named("prediction", self.prediction, KINDS)
-        _named("corrector", self.corrector, CORRECTORS)
+        one_of("prediction", self.prediction, KINDS)
+        one_of("corrector", self.corrector, CORRECTORS)
         whole("order", self.order, low=1)
         if self.order > HIGHEST:
             raise ValueError(f"order={self.order}: expected 1 to {HIGHEST}")
@@ -85,23 +85,31 @@ class SolverStep:
         """Points of the first derivative, as a number."""
         return self.order - 1 if self.points is None else self.points
 
+    def at_most(self, order: int) -> SolverStep:
+        """The step with no more Taylor terms than that, and no more points than it then has."""
+        if self.order <= order:
+            return self
+        points = None if self.points is None or order == 1 else min(self.points, order - 1)
+        return replace(self, order=order, points=points)
 
-def scale_of(scaling: Scaling, z: Scalar, h: Scalar) -> Scalar:
+
+def signed(prediction: Kind, h: Scalar) -> Scalar:
+    """The argument z of the phi functions: h for noise, -h for data."""
+    return h if prediction == "noise" else -h
+
+
+def scale_of(scaling: Scaling, prediction: Kind, h: Scalar) -> Scalar:
     """R_1; the four named ones take z (so -h for data), the linear one takes h for both."""
     if scaling == "none":
         return 1.0
     if not isinstance(scaling, str):
         return 1 + scaling * h
+    z = signed(prediction, h)
     if scaling in ("pexp", "mexp"):
         half = expm1(z) / 2
         return 1 + half if scaling == "pexp" else 1 - half
     phi_1, phi_2 = phi(2, z)
     return 1 / (2 * phi_2) if scaling == "bh1" else phi_1 / (2 * phi_2)
-
-
-def _named(name: str, value: Any, allowed: tuple[str, ...]) -> None:
-    if value not in allowed:
-        raise ValueError(f"{name}={value!r}: expected one of {', '.join(allowed)}")
 
 
 def _scaling(name: str, value: Any) -> None:

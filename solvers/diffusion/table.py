@@ -7,6 +7,7 @@ from typing import Any, Literal, NamedTuple
 
 from torch import Tensor
 
+from ...schedules._checks import one_of, whole
 from . import _json
 from ._scalar import Scalar, as_float
 from .noise import Node, NoiseSchedule, as_noise
@@ -49,6 +50,7 @@ class CoefficientTable:
             prior of unit variance ("unit").
 
     Raises:
+        TypeError: a row whose parts are of another kind than a :class:`Row`'s.
         ValueError: a row that refers to what is not known when it runs, naming row and value.
 
     Source: the unified form of arXiv:2312.07243; analytic first step: arXiv:2210.05475.
@@ -68,7 +70,13 @@ class CoefficientTable:
     @property
     def nfe(self) -> int:
         """Number of network evaluations of a run."""
-        return sum(row.evaluate for row in self.rows) + (self.first == "network")
+        return len(self.evaluations)
+
+    @cached_property
+    def evaluations(self) -> tuple[int, ...]:
+        """The nodes at which the network is called, in that order."""
+        first = (0,) if self.first == "network" else ()
+        return (*first, *(row.target for row in self.rows if row.evaluate))
 
     @property
     def steps(self) -> int:
@@ -172,33 +180,47 @@ def _moved(node: Node, old: NoiseSchedule, new: NoiseSchedule) -> Node:
 
 def check_rows(table: CoefficientTable) -> None:
     """Refuse a table that could not run: see :class:`CoefficientTable`."""
-    if table.first not in FIRSTS:
-        raise ValueError(f"first={table.first!r}: expected one of {', '.join(FIRSTS)}")
+    one_of("first", table.first, FIRSTS)
     if not table.rows:
         raise ValueError("rows: expected at least one")
-    states, outputs, count = {0}, {0}, len(table.nodes)
     for i, node in enumerate(table.nodes):
-        t, _, alpha, sigma = map(as_float, node)
-        if not (math.isfinite(t) and math.isfinite(alpha) and math.isfinite(sigma)):
-            raise ValueError(f"node {i}: t, alpha and sigma are {t}, {alpha}, {sigma}")
+        _check_node(f"node {i}", node)
+    states, outputs = {0}, {0}
     for i, row in enumerate(table.rows):
-        where = f"row {i}"
-        if row.kind not in KINDS or row.role not in ROLES:
-            raise ValueError(f"{where}: kind={row.kind!r}, role={row.role!r}: unknown")
-        if not (0 < row.target < count):
-            raise ValueError(f"{where}: target={row.target}: expected 1 to {count - 1}")
-        if row.base not in states:
-            raise ValueError(f"{where}: base={row.base}: its state is not known there")
-        if row.role == "correct" and row.target not in outputs:
-            raise ValueError(f"{where}: corrects node {row.target}, which was not evaluated")
-        for node, c in (*row.terms, (row.base, row.scale)):
-            if not math.isfinite(as_float(c)):
-                raise ValueError(f"{where}: coefficient {c} of node {node}: expected a finite one")
-        for node, _ in row.terms:
-            if node not in outputs:
-                raise ValueError(f"{where}: uses the output at node {node}, which is not known")
+        _check_row(f"row {i}", row, len(table.nodes), states, outputs)
         states.add(row.target)
         if row.evaluate:
             outputs.add(row.target)
     if table.rows[-1].evaluate:
         raise ValueError(f"row {len(table.rows) - 1}: evaluates after the last step, for nothing")
+
+
+def _check_node(where: str, node: Node) -> None:
+    t, lam, alpha, sigma = map(as_float, node)
+    if not (math.isfinite(t) and 0 <= alpha < math.inf and 0 <= sigma < math.inf):
+        raise ValueError(f"{where}: t, alpha and sigma are {t}, {alpha}, {sigma}")
+    if math.isnan(lam):
+        raise ValueError(f"{where}: lambda is nan")
+
+
+def _check_row(where: str, row: Row, count: int, states: set[int], outputs: set[int]) -> None:
+    """Refuse a row that could not run after those that made these states and outputs."""
+    if row.kind not in KINDS or row.role not in ROLES:
+        raise ValueError(f"{where}: kind={row.kind!r}, role={row.role!r}: unknown")
+    if not isinstance(row.evaluate, bool):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise TypeError(f"{where}: evaluate={row.evaluate!r}: expected True or False")
+    if whole(f"{where}: target", row.target, low=1) >= count:
+        raise ValueError(f"{where}: target={row.target}: expected 1 to {count - 1}")
+    if whole(f"{where}: base", row.base) not in states:
+        raise ValueError(f"{where}: base={row.base}: its state is not known there")
+    if row.role == "correct" and row.target not in outputs:
+        raise ValueError(f"{where}: corrects node {row.target}, which was not evaluated")
+    used = [whole(f"{where}: node", node) for node, _ in row.terms]
+    for node, c in (*row.terms, (row.base, row.scale)):
+        if not math.isfinite(as_float(c)):
+            raise ValueError(f"{where}: coefficient {c} of node {node}: expected a finite one")
+    for i, node in enumerate(used):
+        if node not in outputs:
+            raise ValueError(f"{where}: uses the output at node {node}, which is not known")
+        if node in used[:i]:
+            raise ValueError(f"{where}: uses the output at node {node} twice")

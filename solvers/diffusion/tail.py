@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 
 from .lower import lower, order_one
+from .saved import Sampler
 from .schedule import SolverSchedule
 from .table import CoefficientTable, Row
 
 
-def tail(made: SolverSchedule | CoefficientTable, begin: int) -> CoefficientTable:
+def tail(made: Sampler, begin: int) -> CoefficientTable:
     """The table that starts at node ``begin``.
 
     A schedule's orders are capped by the history that is left, its own warm-up steps first. In

@@ -8,7 +8,7 @@ from .fixed import Scored, best_fixed, rank_fixed
 from .gauss_newton import GaussNewton
 from .genetic import GeneticSearch
 from .gits import cheapest, gits_times, step_costs, teacher
-from .gradient import GradientRefinement, Refiner
+from .gradient import GradientRefinement
 from .in_turn import InTurn
 from .known import Evaluated
 from .learned import ld3, s4s
@@ -19,6 +19,7 @@ from .objectives import RMSE, GeometricMean, Objective, OnSamples
 from .predictor import Predictor
 from .progress import Progress
 from .random_search import RandomSearch, random_schedule
+from .refiner import Refiner
 from .result import Scores, SearchResult
 from .search import SolverSearch
 from .search_on import Judges, search_on

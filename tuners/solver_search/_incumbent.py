@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 
 from ...solvers.diffusion.saved import Sampler
 from .evaluator import Evaluator
-
-Found = Callable[[Sampler, float], None]
+from .refiner import NewBest
 
 
 class Incumbent:
@@ -23,7 +21,7 @@ class Incumbent:
         ValueError: the first sampler diverges.
     """
 
-    def __init__(self, sampler: Sampler, validation: Evaluator, callback: Found | None) -> None:
+    def __init__(self, sampler: Sampler, validation: Evaluator, callback: NewBest | None) -> None:
         self.sampler, self.score = sampler, validation(sampler)
         self.misses = 0
         self._validation, self._callback = validation, callback

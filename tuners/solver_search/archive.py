@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -69,9 +68,3 @@ def unpack(noise: NoiseSchedule, packed: Any) -> SolverSchedule:
 def by_key(schedules: Sequence[SolverSchedule]) -> dict[str, SolverSchedule]:
     """Schedules by their keys."""
     return {key(schedule): schedule for schedule in schedules}
-
-
-def digest(archives: Mapping[int, Archive]) -> str:
-    """A short text, equal for equal costs."""
-    costs = repr([archive.costs for archive in archives.values()])
-    return hashlib.sha256(costs.encode()).hexdigest()[:16]

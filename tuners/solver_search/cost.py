@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from typing import Any
+
+from ...schedules._checks import number, whole
 
 
 @dataclass(frozen=True)
@@ -30,3 +33,12 @@ class Cost:
     def __sub__(self, other: Cost) -> Cost:
         """What came after ``other``."""
         return Cost(*(getattr(self, f.name) - getattr(other, f.name) for f in fields(self)))
+
+    @staticmethod
+    def from_dict(data: Any) -> Cost:
+        """From ``dataclasses.asdict``; TypeError or ValueError where it is no cost."""
+        cost = Cost(**data)
+        number("seconds", cost.seconds, low=0)
+        for name in ("evaluations", "calls", "forwards", "rejected"):
+            whole(name, getattr(cost, name))
+        return cost

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ...solvers.diffusion.noise import NoiseSchedule
-from ...solvers.diffusion.schedule import SolverSchedule, as_solver_schedule
+from ...solvers.diffusion.schedule import SolverSchedule, as_solver_schedule, nfe_of
 from ...solvers.diffusion.step import SolverStep
 from ...solvers.diffusion.table import First
 from .canonical import canonical
@@ -27,8 +27,7 @@ class Draft(NamedTuple):
     @property
     def nfe(self) -> int:
         """What it would cost."""
-        implicit = sum(step.corrector == "implicit" for step in self.steps)
-        return len(self.steps) - (self.first != "network") + implicit
+        return nfe_of(self.steps, self.first)
 
     def with_step(self, i: int, step: SolverStep) -> Draft:
         """The draft with another step number i, from 0."""
@@ -136,11 +135,7 @@ def _cap(step: SolverStep, i: int, pure: bool) -> SolverStep:
     start = min(step.start, i)
     if pure and start == i:
         return SolverStep(start=start)
-    order = min(step.order, i - pure)
-    points = None if step.points is None or order == 1 else min(step.points, order - 1)
-    if (start, order, points) == (step.start, step.order, step.points):
-        return step
-    return replace(step, start=start, order=order, points=points)
+    return replace(step.at_most(i - pure), start=start)
 
 
 def _insert(draft: Draft, frame: Frame, rng: np.random.Generator) -> Draft:

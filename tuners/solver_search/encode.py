@@ -9,8 +9,9 @@ import numpy as np
 
 from ...solvers.diffusion._scalar import as_float
 from ...solvers.diffusion.schedule import SolverSchedule
-from ...solvers.diffusion.step import CORRECTORS, HIGHEST, KINDS, Scaling, SolverStep, scale_of
+from ...solvers.diffusion.step import CORRECTORS, HIGHEST, KINDS, SolverStep
 from ...solvers.diffusion.table import FIRSTS
+from .scalings import change_of
 
 WAVES = 4
 """Sines and cosines of a time's place in lambda, of 1/2 to 4 periods over the whole range."""
@@ -62,7 +63,6 @@ def _tokens(schedule: SolverSchedule) -> np.ndarray:
 
 
 def _decisions(step: SolverStep, h: float) -> list[float]:
-    z = h if step.prediction == "noise" else -h
     corrected = step.corrector != "none"
     return [
         *_one_hot(KINDS.index(step.prediction), len(KINDS)),
@@ -70,14 +70,10 @@ def _decisions(step: SolverStep, h: float) -> list[float]:
         *_one_hot(min(step.start, STARTS) - 1, STARTS),
         *_one_hot(step.first_points, HIGHEST),
         *_one_hot(CORRECTORS.index(step.corrector), len(CORRECTORS)),
-        _change(step.scaling, z, h) if step.order > 1 else 0.0,
-        _change(step.corrector_scaling, z, h) if corrected else 0.0,
+        _clipped(change_of(step.scaling, step.prediction, h)) if step.order > 1 else 0.0,
+        _clipped(change_of(step.corrector_scaling, step.prediction, h)) if corrected else 0.0,
         _clipped(step.d2_scale - 1),
     ]
-
-
-def _change(scaling: Scaling, z: float, h: float) -> float:
-    return 0.0 if scaling == "none" else _clipped(as_float(scale_of(scaling, z, h)) - 1)
 
 
 def _clipped(change: float) -> float:

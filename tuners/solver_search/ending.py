@@ -3,27 +3,25 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ...solvers.diffusion import SolverSchedule
+from ...solvers.diffusion import SolverSchedule, _json
 from ...solvers.diffusion.saved import Sampler
-from ._ledger import Ledger
+from ._books import Books
 from .canonical import key
 from .cost import Cost
 from .evaluator import Evaluator
 from .fixed import Scored
-from .gradient import Refiner
-from .progress import Progress
-from .result import Scores, SearchResult
+from .progress import Progress, Watch, unwatched
+from .refiner import Allowance, Refiner
+from .result import Scores, SearchResult, scores_out
 
 FINALISTS = 20
 """How many of the search's best are scored again on validation."""
 FIXED_FINALISTS = 5
 """And how many of the fixed samplers'."""
-
-Watch = Callable[[Progress], None]
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,78 +68,78 @@ class Ending:
     refine: Refiner | None
     refining: int
     settings: Mapping[str, Any]
-    callback: Watch = lambda progress: None
+    callback: Watch = unwatched
 
-    def __call__(self, ledger: Ledger, interrupted: bool = False) -> SearchResult:
+    def __call__(self, books: Books, interrupted: bool = False) -> SearchResult:
         """Choose, refine and report at one number of network evaluations.
 
         Args:
-            ledger: What fixed samplers and search came to.
+            books: What fixed samplers and search came to.
             interrupted: Whether the search was: there is no refinement then.
         """
         prepare(self.judges.validation)
-        fixed, searched = self._choose(ledger)
+        fixed, searched = self._choose(books)
         best = min(fixed, searched, key=lambda s: s.score)
         if self.refining and not interrupted:
-            best, interrupted = self._refine(ledger, best, fixed.score)
-        return self._report(ledger, best, fixed, searched.score, interrupted)
+            best, interrupted = self._refine(books, best, fixed.score)
+        return self._report(books, best, fixed, searched.score, interrupted)
 
-    def _choose(self, ledger: Ledger) -> tuple[Scored, Scored]:
+    def _choose(self, books: Books) -> tuple[Scored, Scored]:
         """The best fixed sampler and the best that was searched, as validation sees them."""
-        groups = ledger.fixed[:FIXED_FINALISTS], ledger.top(FINALISTS)
+        groups = books.fixed[:FIXED_FINALISTS], books.top(FINALISTS)
         total, done, found = sum(map(len, groups)), 0, list[Scored]()
         judge, known = self.judges.validation, dict[str, float]()
         for group in groups:
             best = Scored("none", group[0].sampler if group else found[0].sampler, math.inf)
             for name, sampler, _ in group:
                 if key(sampler) not in known:
-                    with ledger.spending("choice", judge):
+                    with books.spending("choice", judge):
                         known[key(sampler)] = judge(sampler, min(known.values(), default=math.inf))
                 best = min(best, Scored(name, sampler, known[key(sampler)]), key=lambda s: s.score)
                 done += 1
                 fixed = found[0].score if found else best.score
-                progress = Progress(
-                    "choice", ledger.nfe, done, total, min(best.score, fixed), fixed
-                )
+                progress = Progress("choice", books.nfe, done, total, min(best.score, fixed), fixed)
                 self.callback(progress)
             found.append(best)
         return found[0], found[1]
 
-    def _refine(self, ledger: Ledger, start: Scored, fixed: float) -> tuple[Scored, bool]:
+    def _refine(self, books: Books, start: Scored, fixed: float) -> tuple[Scored, bool]:
         """The best on validation, and whether it was interrupted."""
         assert self.refine is not None
         train, validation = self.judges.train, self.judges.validation
         best, interrupted = [start], False
-        before = train.cost.evaluations + validation.cost.evaluations
+        allowance = Allowance(self.refining, train, validation)
 
         def report(sampler: Sampler, score: float) -> None:
             best.append(Scored("refinement", sampler, score))
-            done = train.cost.evaluations + validation.cost.evaluations - before
-            progress = Progress("refinement", ledger.nfe, done, self.refining, score, fixed)
+            done = self.refining - allowance.left
+            progress = Progress("refinement", books.nfe, done, self.refining, score, fixed)
             self.callback(progress)
 
-        with ledger.spending("refinement", train, validation):
+        with books.spending("refinement", train, validation):
             try:
-                self.refine(start.sampler, train, validation, self.refining, callback=report)
+                found = self.refine(start.sampler, train, validation, self.refining, report)
+                if found is not best[-1].sampler:  # a refiner that has told nothing of it
+                    report(found, validation(found))
             except KeyboardInterrupt:
                 interrupted = True
         return min(best, key=lambda s: s.score), interrupted
 
     def _report(
-        self, ledger: Ledger, best: Scored, fixed: Scored, searched: float, interrupted: bool
+        self, books: Books, best: Scored, fixed: Scored, searched: float, interrupted: bool
     ) -> SearchResult:
         train, test = self.judges.train, self.judges.test
         prepare(test)
         same = best.sampler is fixed.sampler
-        with ledger.spending("test", train, test):
+        with books.spending("test", train, test):
             scores = [
                 Scores(train(s.sampler), s.score, test(s.sampler))
                 for s in (best, fixed)[: 2 - same]
             ]
         judges = (self.judges.train, self.judges.validation, self.judges.test)
-        ledger.costs["reference"] = sum((j.reference_cost for j in judges), Cost())
+        books.costs["reference"] = sum((j.reference_cost for j in judges), Cost())
         result = SearchResult(
-            nfe=ledger.nfe,
+            nfe=books.nfe,
             sampler=best.sampler,
             origin=best.name,
             scores=scores[0],
@@ -149,8 +147,8 @@ class Ending:
             fixed_name=fixed.name,
             fixed_sampler=fixed.sampler,
             fixed_scores=scores[-1],
-            costs=dict(ledger.costs),
-            history=tuple(ledger.history),
+            costs=dict(books.costs),
+            history=tuple(books.history),
             settings=self.settings,
             interrupted=interrupted,
         )
@@ -171,8 +169,8 @@ def _signed(result: SearchResult) -> SearchResult:
     record = {
         **result.settings,
         "origin": result.origin,
-        "scores": [result.scores.train, result.scores.validation, result.scores.test],
-        "best fixed": [result.fixed_name, result.fixed_scores.test],
+        "scores": scores_out(result.scores),
+        "best fixed": [result.fixed_name, _json.number_out(result.fixed_scores.test)],
         "spent": [result.cost.evaluations, result.cost.calls, round(result.cost.seconds, 3)],
     }
     return replace(result, sampler=replace(sampler, record=record))

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import math
-import time
-from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TypeVar
@@ -14,11 +13,12 @@ import torch
 from torch import Tensor
 
 from ...schedules._checks import number, whole
-from ...solvers.diffusion import CoefficientTable, Model, SolverSchedule, lower, sample
+from ...solvers.diffusion import CoefficientTable, Model, lower, sample
 from ...solvers.diffusion._analytic import check_tensors
 from ...solvers.diffusion._scalar import as_float
 from ...solvers.diffusion.model import as_model
 from ...solvers.diffusion.saved import Sampler, as_sampler
+from ._meter import Meter
 from ._network import Network, recomputed
 from ._reference import refined, solution
 from .cost import Cost
@@ -111,9 +111,7 @@ class Evaluator:
             number("tol", tol, low=0, open_low=True)
         self.tol = (1e-4 if self._dtype == torch.float64 else 1e-2) if tol is None else tol
         self._given = None if reference is None else reference.to(self._dtype)
-        self._evaluations = self._rejected = 0
-        self._parts = 0.0
-        self._seconds = 0.0
+        self._meter = Meter(self._network, len(eps))
         self.reference_cost = Cost()
 
     # ---- scores --------------------------------------------------------------------------
@@ -171,37 +169,38 @@ class Evaluator:
                 lambda: self.objective(self._run(model, table, 0, len(self.eps)), exact)
             )
 
-    @contextmanager
-    def charged(self, nfe: int) -> Generator[None]:
+    # ---- costs ---------------------------------------------------------------------------
+
+    @property
+    def cost(self) -> Cost:
+        """What the evaluations have cost so far; the reference's cost is apart."""
+        return self._meter.cost
+
+    def settle(self) -> None:
+        """Begin a count that does not depend on what was counted before: parts are rounded up."""
+        self._meter.settle()
+
+    def charged(self, nfe: int) -> AbstractContextManager[None]:
         """Count what goes through ``model`` inside, on any part of the noises, as evaluations.
 
         Samples through the network per ``nfe`` and noise, their sum rounded up; and the time.
         """
-        before, began = self._network.forwards, time.perf_counter()
-        try:
-            yield
-        finally:
-            self._seconds += time.perf_counter() - began
-            self._parts += (self._network.forwards - before) / (nfe * len(self.eps))
+        return self._meter.parts(nfe)
+
+    @property
+    def ends(self) -> tuple[float, float]:
+        """The times where runs start and end."""
+        return as_float(self.start.t), as_float(self.end.t)
 
     @cached_property
     def reference(self) -> Tensor:
         """The exact solutions, shape of ``eps``; computed once, its cost in ``reference_cost``."""
         if self._given is not None:
             return self._given
-        before, began = self._network.snapshot(), time.perf_counter()
-        found = refined(self._solution, len(self.eps), self.tol)
-        calls, forwards = (a - b for a, b in zip(self._network.snapshot(), before, strict=True))
-        self._network.calls, self._network.forwards = before
-        self.reference_cost = Cost(0, calls, time.perf_counter() - began, forwards)
+        with self._meter.apart() as cost:
+            found = refined(self._solution, len(self.eps), self.tol)
+        self.reference_cost = cost[0]
         return found
-
-    @property
-    def cost(self) -> Cost:
-        """What the evaluations have cost so far; the reference's cost is apart."""
-        calls, forwards = self._network.snapshot()
-        evaluations = self._evaluations + math.ceil(self._parts - 1e-9)
-        return Cost(evaluations, calls, self._seconds, forwards, self._rejected)
 
     # ---- inside --------------------------------------------------------------------------
 
@@ -215,7 +214,7 @@ class Evaluator:
                 if math.isfinite(best):
                     score = self._judge(parts[0], 0, first)
                     if score > self.reject.factor * best:
-                        self._rejected += 1
+                        self._meter.rejected += 1
                         return score
             parts.append(self._run(self.model, table, first, count))
         except FloatingPointError:
@@ -239,8 +238,7 @@ class Evaluator:
         x = self._x(0, len(self.eps))
         if not whole_batch:
             x = x[rows.to(x.device)]
-        ends = as_float(self.start.t), as_float(self.end.t)
-        found = torch.cat([solution(self.model, x[a:b], *ends, steps) for a, b in low_high])
+        found = torch.cat([solution(self.model, x[a:b], *self.ends, steps) for a, b in low_high])
         return found[rows.to(x.device)] if whole_batch else found
 
     def _x(self, low: int, high: int) -> Tensor:
@@ -253,17 +251,12 @@ class Evaluator:
     def _counted(self, run: Callable[[], T]) -> T:
         if self.objective.needs_reference:
             _ = self.reference  # its time is not the evaluation's
-        began = time.perf_counter()
-        self._evaluations += 1
-        try:
+        with self._meter.evaluation():
             return run()
-        finally:
-            self._seconds += time.perf_counter() - began
 
     def _table(self, sampler: Sampler) -> CoefficientTable:
         """Lowered, from t_start, and to t_end where samples are compared with the solution."""
-        as_sampler(sampler)
-        table = lower(sampler) if isinstance(sampler, SolverSchedule) else sampler
+        table = lower(as_sampler(sampler))
         places = [("starts", table.nodes[0], self.start)]
         if self.objective.needs_reference:
             places.append(("ends", table.nodes[table.rows[-1].target], self.end))

@@ -6,7 +6,6 @@ import math
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
-from ...solvers.diffusion._scalar import as_float
 from ...solvers.diffusion.saved import Sampler
 from .evaluator import Evaluator
 from .seeds import fixed_samplers
@@ -59,8 +58,7 @@ def best_fixed(evaluator: Evaluator, nfe: int) -> Scored:
         >>> best_fixed(Evaluator(data.model(VPLinear()), eps), nfe=2).sampler.nfe
         2
     """
-    start, end = as_float(evaluator.start.t), as_float(evaluator.end.t)
-    samplers = fixed_samplers(evaluator.model.noise, nfe, start, end)
+    samplers = fixed_samplers(evaluator.model.noise, nfe, *evaluator.ends)
     best = rank_fixed(evaluator, samplers)[0]
     if math.isinf(best.score):
         raise ValueError(f"nfe={nfe}: every fixed solver diverges on this model")

@@ -12,10 +12,11 @@ from torch import Tensor
 from ...schedules._checks import number, whole
 from ...solvers.diffusion._scalar import as_float
 from ...solvers.diffusion.saved import Sampler
-from ._incumbent import Found, Incumbent
+from ._incumbent import Incumbent
 from ._jacobian import jacobian
 from ._unknowns import Group, Unknowns, check_groups
 from .evaluator import Evaluator
+from .refiner import Allowance, NewBest
 
 _EASE, _TIGHTEN = 4.0, 5.0
 _LEAST, _MOST = 1e-8, 1e6
@@ -78,17 +79,9 @@ class GaussNewton:
         train: Evaluator,
         validation: Evaluator,
         evaluations: int,
-        callback: Found | None = None,
+        callback: NewBest | None = None,
     ) -> Sampler:
-        """Refine; see :class:`ritard.tuners.solver_search.Refiner`.
-
-        Args:
-            sampler: Where to start.
-            train: What it is fitted to.
-            validation: What it is chosen on.
-            evaluations: The budget, of both together.
-            callback: ``callback(sampler, score)`` at each new best, so that an interrupted run
-                leaves something.
+        """Refine; see :class:`~.refiner.Refiner`.
 
         Raises:
             ValueError: a sampler that diverges, an objective without a reference, or a budget
@@ -101,18 +94,14 @@ class GaussNewton:
                 "GradientRefinement takes any differentiable objective"
             )
         unknowns = Unknowns(sampler, self.free, self.min_gap, self.history)
-        before = train.cost.evaluations + validation.cost.evaluations
+        allowance = Allowance(evaluations, train, validation)
         best = Incumbent(sampler, validation, callback)
         fit = _Fit(self, unknowns, train)
-
-        def left() -> int:
-            return evaluations + before - train.cost.evaluations - validation.cost.evaluations
-
         kept = stuck = 0
         while best.misses < self.patience and stuck < self.patience:
-            if left() < fit.price + 2:  # a Jacobian, a try, and the last check
+            if allowance.left < fit.price + 2:  # a Jacobian, a try, and the last check
                 break
-            if fit.step(lambda: left() >= 2):
+            if fit.step(lambda: allowance.left >= 2):
                 kept, stuck = kept + 1, 0
                 if kept % self.checks == 0:
                     best.offer(unknowns.sampler(fit.values))

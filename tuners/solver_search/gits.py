@@ -10,10 +10,11 @@ from typing import Literal, get_args
 import torch
 from torch import Tensor
 
-from ...schedules._checks import number, whole
+from ...schedules._checks import number, one_of, whole
 from ...solvers.diffusion import Execution, Model, grids, ipndm
 from ...solvers.diffusion._scalar import as_float
 from ...solvers.diffusion.model import as_model, convert
+from .known import nfes_of
 
 Metric = Literal["dev", "l1", "l2"]
 
@@ -63,10 +64,10 @@ def gits_times(
 
     Source: Chen et al. (2024), arXiv:2405.11326, with the settings of its released code.
     """
-    wanted = [nfe] if isinstance(nfe, int) else list(nfe)
+    wanted = nfes_of(nfe)
     whole("knots", knots, low=3)
     for steps in wanted:
-        if whole("nfe", steps, low=1) > knots - 1:
+        if steps > knots - 1:
             raise ValueError(f"nfe={steps}: expected at most knots - 1 = {knots - 1} steps")
     path = teacher(model, x, knots, start, end)
     costs = step_costs(path, metric)
@@ -126,8 +127,7 @@ def step_costs(path: Path, metric: Metric = "dev") -> Tensor:
             trajectory's ends, less the teacher's own at knot j (so it may be negative); "l1" and
             "l2": the distance of the step's end from the teacher's state at knot j.
     """
-    if metric not in get_args(Metric):
-        raise ValueError(f"metric={metric!r}: expected one of {', '.join(get_args(Metric))}")
+    one_of("metric", metric, get_args(Metric))
     count = len(path.times)
     first, last = path.states[0], path.states[-1]
     along = torch.nn.functional.normalize(last - first, dim=-1)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -13,32 +12,10 @@ from ...schedules import Linear, Schedule, ScheduleLR
 from ...schedules._checks import number, whole
 from ...solvers.diffusion.model import times_like
 from ...solvers.diffusion.saved import Sampler
-from ._incumbent import Found, Incumbent
+from ._incumbent import Incumbent
 from ._unknowns import GROUPS, Group, Unknowns, check_groups
 from .evaluator import Evaluator
-
-
-class Refiner(Protocol):
-    """Makes a sampler better without changing what it costs."""
-
-    def __call__(
-        self,
-        sampler: Sampler,
-        train: Evaluator,
-        validation: Evaluator,
-        evaluations: int,
-        callback: Found | None = None,
-    ) -> Sampler:
-        """The refined sampler, never worse on validation than the one given.
-
-        Args:
-            sampler: Where to start.
-            train: What it is fitted to.
-            validation: What it is chosen on.
-            evaluations: How many evaluations it may cost, of both together.
-            callback: ``callback(sampler, score)`` at each new best on validation.
-        """
-        ...
+from .refiner import NewBest
 
 
 @dataclass(frozen=True)
@@ -108,17 +85,9 @@ class GradientRefinement:
         train: Evaluator,
         validation: Evaluator,
         evaluations: int,
-        callback: Found | None = None,
+        callback: NewBest | None = None,
     ) -> Sampler:
-        """Refine; see :class:`Refiner`.
-
-        Args:
-            sampler: Where to start.
-            train: What it is fitted to.
-            validation: What it is chosen on.
-            evaluations: The budget; at least two more than ``checks``.
-            callback: ``callback(sampler, score)`` at each new best, so that an interrupted run
-                leaves something.
+        """Refine; see :class:`~.refiner.Refiner`. At least two evaluations more than ``checks``.
 
         Raises:
             TypeError: the network cannot be differentiated.

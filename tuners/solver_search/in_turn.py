@@ -6,9 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ...solvers.diffusion.saved import Sampler
-from ._incumbent import Found
 from .evaluator import Evaluator
-from .gradient import Refiner
+from .refiner import Allowance, NewBest, Refiner
 
 LEAST = 4
 """A refinement with fewer evaluations than this is left out."""
@@ -40,13 +39,12 @@ class InTurn:
         train: Evaluator,
         validation: Evaluator,
         evaluations: int,
-        callback: Found | None = None,
+        callback: NewBest | None = None,
     ) -> Sampler:
-        """Refine; see :class:`Refiner`."""
-        end = train.cost.evaluations + validation.cost.evaluations + evaluations
+        """Refine; see :class:`~.refiner.Refiner`."""
+        allowance = Allowance(evaluations, train, validation)
         for turn, refiner in enumerate(self.refiners):
-            left = end - train.cost.evaluations - validation.cost.evaluations
-            share = left // (len(self.refiners) - turn)
+            share = allowance.left // (len(self.refiners) - turn)
             if share >= LEAST:
                 sampler = refiner(sampler, train, validation, share, callback)
         return sampler

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
@@ -10,7 +11,7 @@ from typing import Any, NamedTuple
 
 from ...schedules._checks import number, shown, whole
 from ...solvers.diffusion import _json
-from ...solvers.diffusion.noise import NoiseSchedule
+from ...solvers.diffusion.noise import NoiseSchedule, as_noise
 from ...solvers.diffusion.saved import Sampler
 from ...solvers.diffusion.schedule import SolverSchedule
 from .archive import Archive, unpack
@@ -43,12 +44,11 @@ class KnownCosts:
         t_start: float | None,
         t_end: float | None,
     ) -> None:
-        if not isinstance(noise, NoiseSchedule):  # pyright: ignore[reportUnnecessaryIsInstance]
-            raise TypeError(f"noise={noise!r}: expected a NoiseSchedule such as EDM()")
+        as_noise(noise)
         if not isinstance(space, Space):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise TypeError(f"space={space!r}: expected a Space")
         self.noise = noise
-        self.nfes = _costs(nfe)
+        self.nfes = nfes_of(nfe)
         self.evaluations = whole("evaluations", evaluations, low=4)
         self.seed = whole("seed", seed)
         self.space = space
@@ -149,7 +149,7 @@ class KnownCosts:
             "t_start": self.t_start,
             "t_end": self.t_end,
             "start": hashlib.sha256(seeds.encode()).hexdigest()[:16],
-            "space": {k: list(v) if isinstance(v, tuple) else v for k, v in _plain(self.space)},
+            "space": json.loads(json.dumps(asdict(self.space))),
         }
 
     def _archives_out(self) -> dict[str, Any]:
@@ -173,13 +173,9 @@ class KnownCosts:
         return state
 
 
-def _plain(space: Space) -> list[tuple[str, Any]]:
-    return list(asdict(space).items())
-
-
-def _costs(nfe: Any) -> tuple[int, ...]:
-    """The numbers of evaluations searched for, each once."""
-    given = list(nfe) if isinstance(nfe, list | tuple | set | range) else [nfe]
+def nfes_of(nfe: Any) -> tuple[int, ...]:
+    """The numbers of evaluations searched for, one or several, each once."""
+    given = list(nfe) if hasattr(nfe, "__iter__") and not isinstance(nfe, str) else [nfe]
     found = tuple(dict.fromkeys(whole("nfe", n, low=1) for n in given))
     if not found:
         raise ValueError("nfe: expected at least one number of evaluations")

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 
 from ...schedules._checks import whole
 from ...solvers.diffusion import SolverSchedule
-from ...solvers.diffusion._scalar import as_float
 from ...solvers.diffusion.saved import Sampler
 from .evaluator import Evaluator
 from .fixed import Scored, rank_fixed
-from .gradient import GradientRefinement, Refiner
+from .gradient import GradientRefinement
+from .refiner import Refiner
 from .seeds import fixed_samplers
 
 TIMES = GradientRefinement(("times",), checks=3)
@@ -93,5 +93,4 @@ def s4s(
 
 
 def _ranked(train: Evaluator, nfe: int) -> list[Scored]:
-    start, end = as_float(train.start.t), as_float(train.end.t)
-    return rank_fixed(train, fixed_samplers(train.model.noise, nfe, start, end))
+    return rank_fixed(train, fixed_samplers(train.model.noise, nfe, *train.ends))

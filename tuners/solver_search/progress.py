@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 
@@ -26,3 +27,10 @@ class Progress:
     total: int
     best: float = math.inf
     fixed: float = math.inf
+
+
+Watch = Callable[[Progress], None]
+
+
+def unwatched(progress: Progress) -> None:
+    """The callback of those who give none."""

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import json
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from ...schedules._atomic import write_text
+from ...schedules._checks import shown, whole
 from ...solvers.diffusion import _json
 from ...solvers.diffusion.saved import Sampler, load_sampler
 from .cost import Cost
+
+T = TypeVar("T")
 
 PHASES = ("reference", "fixed", "search", "choice", "refinement", "test")
 """What costs are kept apart by."""
@@ -62,8 +64,12 @@ class SearchResult:
 
     @property
     def ratio(self) -> float:
-        """Score on test, relative to the best fixed sampler's; below 1 is better."""
-        return self.scores.test / self.fixed_scores.test
+        """Score on test, relative to the best fixed sampler's; below 1 is better.
+
+        Where that one's is 0: 1 for another 0, infinite otherwise.
+        """
+        own, fixed = self.scores.test, self.fixed_scores.test
+        return own / fixed if fixed else 1.0 if own == 0 else math.copysign(math.inf, own)
 
     @property
     def cost(self) -> Cost:
@@ -89,8 +95,8 @@ class SearchResult:
             sampler=self.sampler.to_dict(),
             fixed_sampler=self.fixed_sampler.to_dict(),
             searched=_json.number_out(self.searched),
-            scores=_scores_out(self.scores),
-            fixed_scores=_scores_out(self.fixed_scores),
+            scores=scores_out(self.scores),
+            fixed_scores=scores_out(self.fixed_scores),
             costs={phase: asdict(cost) for phase, cost in self.costs.items()},
             history=[[count, _json.number_out(score)] for count, score in self.history],
             settings=dict(self.settings),
@@ -102,23 +108,25 @@ class SearchResult:
         data = _json.body("search-result", data)
         with _json.reading("search result"):
             return SearchResult(
-                nfe=data["nfe"],
+                nfe=whole("nfe", data["nfe"], low=1),
                 sampler=load_sampler(data["sampler"]),
-                origin=data["origin"],
+                origin=_as(str, "origin", data["origin"]),
                 scores=_scores_in(data["scores"]),
                 searched=_json.number_in(data["searched"]),
-                fixed_name=data["fixed_name"],
+                fixed_name=_as(str, "fixed_name", data["fixed_name"]),
                 fixed_sampler=load_sampler(data["fixed_sampler"]),
                 fixed_scores=_scores_in(data["fixed_scores"]),
-                costs={phase: Cost(**cost) for phase, cost in data["costs"].items()},
-                history=tuple((n, _json.number_in(score)) for n, score in data["history"]),
-                settings=data["settings"],
-                interrupted=data["interrupted"],
+                costs={phase: Cost.from_dict(cost) for phase, cost in data["costs"].items()},
+                history=tuple(
+                    (whole("history", n), _json.number_in(score)) for n, score in data["history"]
+                ),
+                settings=_as(dict, "settings", data["settings"]),
+                interrupted=_as(bool, "interrupted", data["interrupted"]),
             )
 
     def save(self, path: str | Path) -> None:
         """Write it as a JSON file, whole or not at all."""
-        write_text(path, json.dumps(self.to_dict(), indent=1))
+        _json.save(path, self.to_dict())
 
     @staticmethod
     def load(path: str | Path) -> SearchResult:
@@ -126,9 +134,16 @@ class SearchResult:
         return _json.load_as(path, SearchResult.from_dict)
 
 
-def _scores_out(scores: Scores) -> list[Any]:
+def scores_out(scores: Scores) -> list[Any]:
+    """As JSON values: train, validation, test."""
     return [_json.number_out(s) for s in (scores.train, scores.validation, scores.test)]
 
 
 def _scores_in(data: list[Any]) -> Scores:
     return Scores(*(_json.number_in(s) for s in data))
+
+
+def _as(kind: type[T], name: str, value: Any) -> T:
+    if not isinstance(value, kind):
+        raise TypeError(f"{name}={shown(value)}: expected a {kind.__name__}")
+    return value

@@ -7,17 +7,16 @@ from dataclasses import replace
 import numpy as np
 
 from ...solvers.diffusion._scalar import as_float
-from ...solvers.diffusion.step import Scaling, scale_of
+from ...solvers.diffusion.step import Kind, Scaling, scale_of
 from .draft import Draft, Frame
 
 LEAST = 1e-6
 """Steps shorter than this in lambda count as this long."""
 
 
-def change_of(scaling: Scaling, prediction: str, h: float) -> float:
+def change_of(scaling: Scaling, prediction: Kind, h: float) -> float:
     """R_1 - 1 for a step of that length in lambda."""
-    z = h if prediction == "noise" else -h
-    return as_float(scale_of(scaling, z, h)) - 1
+    return as_float(scale_of(scaling, prediction, h)) - 1
 
 
 def length(draft: Draft, frame: Frame, i: int) -> float:

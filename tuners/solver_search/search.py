@@ -13,7 +13,7 @@ from ...solvers.diffusion import _json
 from ...solvers.diffusion.noise import NoiseSchedule
 from ...solvers.diffusion.saved import Sampler
 from ...solvers.diffusion.schedule import SolverSchedule
-from .archive import by_key, digest, pack, unpack
+from .archive import by_key, pack, unpack
 from .canonical import key
 from .evolve import Evolution
 from .known import Evaluated, KnownCosts
@@ -53,8 +53,6 @@ class SolverSearch(KnownCosts):
         t_end: Last time; its ``t_min`` where it is not given.
         evolution: How schedules are bred.
         batch: Proposals per stage and ``nfe``: as many evaluations can run at once.
-        known: Schedules with costs paid for already (fixed solvers that were scored as
-            baselines): they are no part of ``evaluations``, and are not proposed again.
 
     Raises:
         TypeError, ValueError: settings out of range, or starting schedules that do not fit.
@@ -87,7 +85,6 @@ class SolverSearch(KnownCosts):
         t_end: float | None = None,
         evolution: Evolution | None = None,
         batch: int = 32,
-        known: Iterable[tuple[SolverSchedule, float]] = (),
     ) -> None:
         space = Space() if space is None else space
         super().__init__(noise, nfe, evaluations, seed, space, start, t_start, t_end)
@@ -99,10 +96,6 @@ class SolverSearch(KnownCosts):
         self._batch: dict[str, SolverSchedule] = {}
         self._asked: dict[str, int] = {}
         self._told: dict[str, tuple[SolverSchedule, float]] = {}
-        for row in known:
-            schedule, cost = self._checked(*row)
-            self.archives[schedule.nfe].add(schedule, cost)
-        self._known = digest(self.archives)
         self._next()
 
     @property
@@ -206,7 +199,7 @@ class SolverSearch(KnownCosts):
     def _settings(self) -> dict[str, Any]:
         predictor = None if self.ensemble is None else asdict(self.ensemble.settings)
         more = {"evolution": asdict(self.evolution), "batch": self.batch, "predictor": predictor}
-        return super()._settings() | more | {"known": self._known}
+        return super()._settings() | more
 
     # ---- the stages ----------------------------------------------------------------------
 

@@ -12,12 +12,13 @@ from ...schedules._checks import number, whole
 from ...solvers.diffusion._scalar import as_float
 from ...solvers.diffusion.saved import Sampler
 from ..tuner import Tuner
-from ._ledger import Ledger
-from .ending import Ending, Judges, Watch, prepare
+from ._books import Books
+from .ending import Ending, Judges, prepare
 from .evaluator import Evaluator
 from .fixed import Scored, rank_fixed
-from .gradient import Refiner
-from .progress import Progress
+from .known import nfes_of
+from .progress import Progress, Watch, unwatched
+from .refiner import Refiner
 from .result import SearchResult
 from .search import SolverSearch
 from .seeds import fixed_samplers
@@ -63,9 +64,7 @@ def search_on(
     Returns:
         The results by ``nfe``. See :func:`search_solver` for the course, errors and interrupts.
     """
-    nfes = (nfe,) if isinstance(nfe, int) else tuple(nfe)
-    for n in nfes:
-        whole("nfe", n, low=1)
+    nfes = nfes_of(nfe)
     whole("evaluations", evaluations, low=4)
     number("share", share, low=0, high=1, open_high=True)
     if fixed is not None and not fixed:
@@ -88,14 +87,22 @@ class _Course:
         share: float,
         callback: Watch | None,
     ) -> None:
-        self.judges, self.nfes = judges, nfes
+        self.judges = judges
         self.refine = check_refinement(refine, judges.train)
-        refining = int(evaluations * share)
-        self.refining = refining if refining >= FEWEST and self.refine is not None else 0
+        self.refining = 0 if self.refine is None else refining_of(evaluations, share)
         self.searching = evaluations - self.refining
         self.noise = judges.train.model.noise
-        self.ends = as_float(judges.train.start.t), as_float(judges.train.end.t)
-        self.method: Tuner[Any] = method or self._usual_method(seed)
+        self.ends = judges.train.ends
+        start, end = self.ends
+        self.method: Tuner[Any] = method or SolverSearch(
+            self.noise,
+            nfes,
+            self.searching,
+            seed,
+            space=Space.of(judges.train.model),
+            t_start=start,
+            t_end=end,
+        )
         self.settings = {
             "objective": judges.train.objective.name,
             "evaluations": evaluations,
@@ -105,41 +112,32 @@ class _Course:
             "noises": [len(j.eps) for j in (judges.train, judges.validation, judges.test)],
             "ends": list(self.ends),
         }
-        self.callback: Watch = callback or _unwatched
-        self.ledgers = {n: Ledger(n) for n in nfes}
+        self.callback: Watch = callback or unwatched
+        self.books_of = {n: Books(n) for n in nfes}
         self.interrupted = False
 
     def run(self, fixed: Mapping[str, Sampler] | None) -> dict[int, SearchResult]:
         prepare(self.judges.train)
-        for nfe, ledger in self.ledgers.items():
-            self._rank_fixed(ledger, fixed_samplers(self.noise, nfe, *self.ends), fixed)
+        for nfe, books in self.books_of.items():
+            self._rank_fixed(books, fixed_samplers(self.noise, nfe, *self.ends), fixed)
         try:
             self._search()
         except KeyboardInterrupt:
             self.interrupted = True
         ending = Ending(self.judges, self.refine, self.refining, self.settings, self.callback)
         results = dict[int, SearchResult]()
-        for nfe, ledger in self.ledgers.items():
-            results[nfe] = ending(ledger, self.interrupted)
+        for nfe, books in self.books_of.items():
+            results[nfe] = ending(books, self.interrupted)
             self.interrupted |= results[nfe].interrupted
         return results
-
-    def _usual_method(self, seed: int) -> SolverSearch:
-        """Analytic first steps from the data's mean are searched where the model knows it."""
-        firsts = Space().firsts
-        space = Space() if self.judges.train.model.mean is None else Space(firsts=(*firsts, "mean"))
-        start, end = self.ends
-        return SolverSearch(
-            self.noise, self.nfes, self.searching, seed, space=space, t_start=start, t_end=end
-        )
 
     # ---- the phases ----------------------------------------------------------------------
 
     def _rank_fixed(
-        self, ledger: Ledger, usual: dict[str, Sampler], given: Mapping[str, Sampler] | None
+        self, books: Books, usual: dict[str, Sampler], given: Mapping[str, Sampler] | None
     ) -> None:
         samplers = (
-            usual if given is None else {k: s for k, s in given.items() if s.nfe == ledger.nfe}
+            usual if given is None else {k: s for k, s in given.items() if s.nfe == books.nfe}
         )
         train, scores = self.judges.train, [math.inf]
 
@@ -147,36 +145,38 @@ class _Course:
             scores.append(scored.score)
             best = min(scores)
             done = len(scores) - 1
-            self.callback(Progress("fixed", ledger.nfe, done, len(samplers), best, best))
+            self.callback(Progress("fixed", books.nfe, done, len(samplers), best, best))
 
-        with ledger.spending("fixed", train):
+        with books.spending("fixed", train):
             ranked = rank_fixed(train, samplers, report)
         if not ranked or not math.isfinite(ranked[0].score):
             raise ValueError(
-                f"nfe={ledger.nfe}: none of {len(ranked)} fixed samplers gives a finite score on "
+                f"nfe={books.nfe}: none of {len(ranked)} fixed samplers gives a finite score on "
                 "this model; check its prediction type, noise schedule and t_start"
             )
-        ledger.take_fixed(ranked)
+        books.take_fixed(ranked)
 
     def _search(self) -> None:
-        total = self.searching * len(self.nfes)
+        total = self.searching * len(self.books_of)
         for done in range(1, total + 1):
             if getattr(self.method, "done", False):
                 return
             train = self.judges.train
             choice: Sampler = self.method.ask()
-            ledger = self.ledgers.get(choice.nfe)
-            if ledger is None:
+            books = self.books_of.get(choice.nfe)
+            if books is None:
                 raise ValueError(f"method: proposed a sampler of {choice.nfe} evaluations")
-            with ledger.spending("search", train):
-                score = ledger.score(train, choice)
+            with books.spending("search", train):
+                score = books.score(train, choice)
                 self.method.tell(choice, score)
-            best, fixed = min(ledger.best, ledger.fixed[0].score), ledger.fixed[0].score
+            best, fixed = min(books.best, books.fixed[0].score), books.fixed[0].score
             self.callback(Progress("search", choice.nfe, done, total, best, fixed))
 
 
-def _unwatched(progress: Progress) -> None:
-    """The callback of those who give none."""
+def refining_of(evaluations: int, share: float = SHARE) -> int:
+    """How many of a search's evaluations are its refinement's; none where they would be too few."""
+    refining = int(evaluations * share)
+    return refining if refining >= FEWEST else 0
 
 
 @torch.no_grad()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, overload
 
 from torch import Tensor
@@ -12,10 +12,10 @@ from ...solvers.diffusion.saved import Sampler
 from ..tuner import Tuner
 from .ending import Judges
 from .evaluator import Evaluator, Reject
-from .gradient import Refiner
 from .noises import Noises
 from .objectives import Objective
-from .progress import Progress
+from .progress import Watch
+from .refiner import Refiner
 from .result import SearchResult
 from .search_on import SHARE, USUAL, search_on
 
@@ -61,7 +61,7 @@ def search_solver(  # pyright: ignore[reportInconsistentOverload]  # theirs are 
     tol: float | None = None,
     data: Tensor | None = None,
     fixed: Mapping[str, Sampler] | None = None,
-    callback: Callable[[Progress], None] | None = None,
+    callback: Watch | None = None,
 ) -> SearchResult | dict[int, SearchResult]:
     """Search a sampler for a model, refine it, and report what it is worth.
 
@@ -97,7 +97,7 @@ def search_solver(  # pyright: ignore[reportInconsistentOverload]  # theirs are 
         data: Some clean samples, to check before all else that the network predicts what the
             model says (:func:`check_prediction`).
         fixed: The fixed samplers to compare with, by name, in place of the usual ones.
-        callback: Called with a :class:`Progress` after every evaluation.
+        callback: Called with a :class:`~.progress.Progress` after every evaluation.
 
     Returns:
         The result; for a sequence of ``nfe``, results by ``nfe``.
@@ -132,4 +132,4 @@ def search_solver(  # pyright: ignore[reportInconsistentOverload]  # theirs are 
         fixed=fixed,
         callback=callback,
     )
-    return found[nfe] if isinstance(nfe, int) else found
+    return found if isinstance(nfe, Iterable) else found[nfe]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ...schedules._checks import number, whole
+from ...solvers.diffusion.model import Model
 from ...solvers.diffusion.step import CORRECTORS, HIGHEST, KINDS, Corrector, Kind
 from ...solvers.diffusion.table import FIRSTS, First
 
@@ -58,6 +59,12 @@ class Space:
         number("gap", self.gap, low=1e-5, high=0.02)
         if not isinstance(self.times, bool):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise TypeError(f"times={self.times!r}: expected True or False")
+
+    @staticmethod
+    def of(model: Model) -> Space:
+        """The usual space of a model: with the data's mean for a first step where it knows it."""
+        usual = Space()
+        return usual if model.mean is None else Space(firsts=(*usual.firsts, "mean"))
 
 
 def _among(name: str, values: tuple[object, ...], allowed: tuple[object, ...]) -> None:

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 import torch
 
 from ...solvers.diffusion.saved import Sampler
-from ._incumbent import Found
 from .evaluator import Evaluator
 from .gauss_newton import GaussNewton
-from .gradient import GradientRefinement, Refiner, check_differentiable
+from .gradient import GradientRefinement, check_differentiable
 from .in_turn import InTurn
+from .refiner import NewBest, Refiner
 
 LEAST_SQUARES = InTurn((GaussNewton(), GaussNewton(("times", "weights", "sums", "network_times"))))
 """Few unknowns take few evaluations; more of them help where those are stuck."""
@@ -43,9 +43,9 @@ class UsualRefinement:
         train: Evaluator,
         validation: Evaluator,
         evaluations: int,
-        callback: Found | None = None,
+        callback: NewBest | None = None,
     ) -> Sampler:
-        """Refine by the choice; see :class:`Refiner`."""
+        """Refine by the choice; see :class:`~.refiner.Refiner`."""
         refiner = self.choice(train)
         if refiner is None:
             return sampler

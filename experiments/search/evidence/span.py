@@ -7,7 +7,6 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from ....solvers.diffusion._scalar import as_float
 from ....solvers.diffusion.saved import Sampler
 from ....tuners.solver_search import Evaluator
 from .errors import distances
@@ -33,9 +32,8 @@ def span_distances(evaluator: Evaluator, sampler: Sampler) -> Tensor:
         outputs.append(model.network(x, t))
         return outputs[-1]
 
-    ends = as_float(evaluator.start.t), as_float(evaluator.end.t)
     eps, exact = evaluator.eps, evaluator.reference
-    Evaluator(replace(model, network=watched), eps, None, exact, *ends).samples(sampler)
+    Evaluator(replace(model, network=watched), eps, None, exact, *evaluator.ends).samples(sampler)
     known = [eps, *outputs] if model.mean is None else [eps, *outputs, model.mean.expand_as(eps)]
     basis = torch.stack([one.double().flatten(1) for one in known], dim=-1)
     wanted = exact.double().flatten(1)[..., None]

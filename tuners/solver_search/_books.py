@@ -15,7 +15,7 @@ from .evaluator import Evaluator
 from .fixed import Scored
 
 
-class Ledger:
+class Books:
     """What was scored on train, the best of it, and what each phase has cost."""
 
     def __init__(self, nfe: int) -> None:
