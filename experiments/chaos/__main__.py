@@ -1,4 +1,7 @@
-"""``python -m ritard.experiments.chaos``: every long command through everything, and a report."""
+"""``python -m ritard.experiments.chaos``: every long command through everything, and a report.
+
+Of commands tried before, the report tells what was found then.
+"""
 
 from __future__ import annotations
 
@@ -23,21 +26,25 @@ def main() -> int:
     asked = _arguments(sorted(known))
     cases = [known[name] for name in asked.commands]
     asked.out.mkdir(parents=True, exist_ok=True)
-    rows: list[Row] = []
+    faults = 0
     with tempfile.TemporaryDirectory(prefix="ritard-chaos-", dir=asked.out) as folder:
         plan = Plan(asked.kills, asked.seed, Path(folder).absolute(), Forked(), fresh)
-        for row in _all_rows(plan, cases):
-            print(" | ".join(row.cells()), *row.verdict.said, sep="\n", file=sys.stderr, flush=True)
-            rows.append(row)
-            report.write(rows, asked.seed, cases, asked.out)
-    print(report.markdown(rows, asked.seed, cases), end="")
-    return int(any(row.verdict.faults for row in rows))
+        for case in cases:
+            rows = [_told(row) for row in _rows(plan, case)]
+            faults += sum(len(row.verdict.faults) for row in rows)
+            report.write(report.record(case, rows, asked.kills, asked.seed), asked.out)
+    print(report.markdown(report.read(asked.out)), end="")
+    return int(faults > 0)
 
 
-def _all_rows(plan: Plan, cases: list[Case]) -> Iterator[Row]:
-    for case in cases:
-        print(f"{case.name}: undisturbed", file=sys.stderr, flush=True)
-        yield from plan.rows(case, hardships(case))
+def _rows(plan: Plan, case: Case) -> Iterator[Row]:
+    print(f"{case.name}: undisturbed", file=sys.stderr, flush=True)
+    return plan.rows(case, hardships(case))
+
+
+def _told(row: Row) -> Row:
+    print(" | ".join(row.cells()), *row.verdict.said, sep="\n", file=sys.stderr, flush=True)
+    return row
 
 
 def _arguments(names: list[str]) -> argparse.Namespace:

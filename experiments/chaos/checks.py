@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ class Calm:
 
     Attributes:
         result: What must be equal.
-        kept: What was finished.
+        kept: What was finished, and what it gave.
         files: Names of all files.
         largest: Bytes of the largest file.
         seconds: What it took.
@@ -28,7 +28,7 @@ class Calm:
     """
 
     result: Any = field(repr=False)
-    kept: frozenset[str]
+    kept: Mapping[str, Any] = field(repr=False)
     files: frozenset[str]
     largest: int
     seconds: float
@@ -37,8 +37,7 @@ class Calm:
     @staticmethod
     def read(case: Case, place: Place, seconds: float, again: float) -> Calm:
         """Read a complete run."""
-        kept = frozenset(name for name, _ in case.kept(place.out))
-        names = files(place)
+        kept, names = dict(case.kept(place.out)), files(place)
         largest = max((place.work / name).stat().st_size for name in names)
         return Calm(case.result(place.out), kept, names, largest, seconds, again)
 
@@ -63,27 +62,28 @@ class Verdict:
 
     def complete(self, case: Case, place: Place, calm: Calm) -> None:
         """Judge a complete run."""
-        kept = case.kept(place.out)
-        self.grown({}, kept)
-        if missing := calm.kept - {name for name, _ in kept}:
-            self.lost += len(missing)
-            self.faults.append(f"missing: {', '.join(sorted(missing)[:3])}")
-        if (found := case.result(place.out)) != calm.result:
+        now, names = self.kept(case, place), files(place)
+        self.grown(calm.kept, now)
+        self._named("not asked for", dict(now).keys() - calm.kept.keys())
+        if (found := self._read(case.result, place, None)) != calm.result:
             self.equal = False
             self.faults.append(f"another result: {difference(calm.result, found)}")
-        if left := files(place) - calm.files:
-            self.faults.append(f"left behind: {', '.join(sorted(left)[:3])}")
+        self._named("left behind", names - calm.files)
+        self._named("not written", calm.files - names)
+
+    def kept(self, case: Case, place: Place) -> Kept:
+        """What is finished; nothing where that cannot be read, which is a fault."""
+        return self._read(case.kept, place, [])
 
     def grown(self, before: Mapping[str, Any], now: Kept) -> None:
-        """Judge what is kept now by what was kept before."""
-        counts = Counter(name for name, _ in now)
-        if twice := [name for name, count in counts.items() if count > 1]:
-            self.twice += len(twice)
-            self.faults.append(f"twice: {', '.join(twice[:3])}")
-        after = dict(now)
-        if lost := [name for name, value in before.items() if after.get(name) != value]:
-            self.lost += len(lost)
-            self.faults.append(f"lost: {', '.join(lost[:3])}")
+        """Judge what is kept now by what was kept before, or must be."""
+        counts, after = Counter(name for name, _ in now), dict(now)
+        twice = [name for name, count in counts.items() if count > 1]
+        lost = [name for name, value in before.items() if after.get(name) != value]
+        self.twice += len(twice)
+        self.lost += len(lost)
+        self._named("twice", twice)
+        self._named("lost", lost)
 
     def ended(self, code: int | None, expected: Any, place: Place) -> None:
         """Judge how a command ended, and what it said."""
@@ -95,6 +95,18 @@ class Verdict:
         elif TRACE in said:
             self.faults.append(f"ended with {code}, with a traceback: {raised(said)}")
             self.said.append(said)
+
+    def _named(self, fault: str, names: Collection[str]) -> None:
+        """Some names are a fault, if there are any."""
+        if names:
+            self.faults.append(f"{fault}: {', '.join(sorted(names)[:3])}")
+
+    def _read(self, read: Callable[[Path], Any], place: Place, otherwise: Any) -> Any:
+        try:
+            return read(place.out)
+        except Exception as error:  # whatever a missing or damaged file leads to
+            self.faults.append(f"unreadable: {type(error).__name__}: {error}")
+            return otherwise
 
 
 def difference(expected: Any, found: Any, where: str = "") -> str:

@@ -5,11 +5,8 @@ As a user would write it: a ModelCheckpoint every few updates, and on restart ``
 
 from __future__ import annotations
 
-import hashlib
 import json
 import logging
-import signal
-import sys
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -25,6 +22,8 @@ from ...schedules._atomic import write_text
 from ...tuners import OnlineRefinementCallback
 from ...tuners.autolrs import AutoLRSCallback
 from ..tasks.batches import Batches, Examples
+from . import script
+from .kept import digest
 
 EVERY = 20
 """Updates between two checkpoints."""
@@ -85,7 +84,6 @@ def callbacks(name: str, steps: int, out: Path) -> list[Callback]:
 
 def fit(name: str, steps: int, out: Path) -> None:
     """Fit from the last checkpoint, or from the start, and write what came out."""
-    out.mkdir(parents=True, exist_ok=True)
     folder = out / "checkpoints"
     found = sorted(folder.glob("*.ckpt"), key=lambda path: int(path.stem.partition("=")[2]))
     tried = callbacks(name, steps, out)
@@ -118,37 +116,16 @@ def result(module: Any, trainer: Any, tried: list[Callback], out: Path) -> dict[
     return found
 
 
-def digest(tensors: Any) -> str:
-    """Of all bits of some tensors."""
-    whole = hashlib.sha256()
-    for tensor in tensors:
-        whole.update(tensor.numpy().tobytes())
-    return whole.hexdigest()
-
-
 def _batches(size: int, seed: int) -> Batches:
     inputs = torch.randn(1024, 8, generator=torch.Generator().manual_seed(seed))
     return Batches(Examples(inputs, inputs.sum(1, keepdim=True).sin()), size, seed=seed)
 
 
-def _terminated(number: int, _: Any) -> None:
-    sys.exit(128 + number)
-
-
 def main() -> None:
-    """Fit; what cannot be written is one line and exit code 1, SIGTERM is 143."""
-    try:
-        signal.signal(signal.SIGTERM, _terminated)
-        warnings.filterwarnings("ignore")
-        logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
-        name, steps, out = sys.argv[1:]
-        fit(name, int(steps), Path(out))
-    except KeyboardInterrupt:
-        sys.exit(128 + signal.SIGINT)
-    except OSError as error:
-        sys.exit(f"error: {error}")
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.SIG_IGN)  # it ends anyway
+    """The command line."""
+    warnings.filterwarnings("ignore")
+    logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
+    script.run(fit)
 
 
 if __name__ == "__main__":

@@ -1,8 +1,9 @@
-"""Everything but signals: a locked storage, two at once, a full disk, a read-only folder."""
+"""A locked storage, two at once, worker processes, a full disk, a read-only folder."""
 
 from __future__ import annotations
 
 import fcntl
+import os
 import random
 import shutil
 import signal
@@ -11,7 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -47,13 +48,16 @@ class Setting:
     rng: random.Random
 
     def begun(self) -> None:
-        """Leave the command killed in the middle of its work."""
+        """Leave the command killed in the middle of its work: some of it is finished."""
         seconds = (self.calm.seconds + self.calm.again) / 2
-        while (life := self.launch(self.case, self.place)).wait(seconds) is not None:
-            shutil.rmtree(self.place.work)  # it was faster than before
-            self.place.make()
-            seconds /= 2
-        end(life, signal.SIGKILL)
+        while not self.case.kept(self.place.out):
+            if (life := self.launch(self.case, self.place)).wait(seconds) is None:
+                end(life, signal.SIGKILL)
+                seconds *= 1.5  # where nothing was finished yet
+            else:
+                shutil.rmtree(self.place.work)  # it was faster than before
+                self.place.make()
+                seconds /= 2
 
 
 # ---- a storage that another process holds ------------------------------------------------------
@@ -109,7 +113,7 @@ def _hold_journal(path: Path, seconds: float, held: threading.Event, over: threa
 
 def race(at: Setting, verdict: Verdict) -> int:
     """The same command twice at once; one of the two is killed again and again."""
-    calm = at.launch(at.case, at.place)
+    first = at.launch(at.case, at.place)
     # The second one shares folder and storage, and prints elsewhere.
     beside = _Beside(at.place.folder)
     for _ in range(RACES):
@@ -117,7 +121,7 @@ def race(at: Setting, verdict: Verdict) -> int:
         if life.wait(at.rng.uniform(0.0, at.calm.seconds / 2)) is None:
             end(life, signal.SIGKILL)
     last = at.launch(at.case, beside)
-    for life, place in ((calm, at.place), (last, beside)):
+    for life, place in ((first, at.place), (last, beside)):
         verdict.ended(_wait(life, at.calm), (0,), place)
     verdict.complete(at.case, at.place, at.calm)
     return RACES
@@ -134,16 +138,56 @@ def _wait(life: Life, calm: Calm) -> int | None:
     return end(life, signal.SIGKILL) if code is None else code
 
 
+def workers(at: Setting, verdict: Verdict) -> int:
+    """With two worker processes: however the command ends, they end too, and nothing is lost."""
+    case = replace(at.case, arguments=(*at.case.arguments, "--jobs", "2"))
+    for number in (signal.SIGKILL, signal.SIGTERM, signal.SIGINT):
+        before = dict(verdict.kept(case, at.place))
+        life = at.launch(case, at.place)
+        life.settle()
+        while len(_running(at.place)) < 3 and life.wait(0.1) is None:
+            pass  # it has no workers yet
+        if life.wait(at.rng.uniform(0.0, at.calm.seconds / 2)) is None:
+            verdict.ended(end(life, number), (0, *case.stopped[number]), at.place)
+        _all_end(at.place, verdict)
+        verdict.grown(before, verdict.kept(case, at.place))
+    finish(case, at.place, at.calm, at.launch, verdict)
+    return 1
+
+
+def _all_end(place: Place, verdict: Verdict) -> None:
+    """Wait for processes whose parent is gone, and end those that live on."""
+    deadline = time.monotonic() + PATIENCE
+    while _running(place) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    if left := _running(place):
+        verdict.faults.append(f"left running: {len(left)} processes")
+    for pid in left:
+        os.kill(pid, signal.SIGKILL)
+
+
+def _running(place: Place) -> list[int]:
+    """Processes in the working directory of a command."""
+    return [int(path.parent.name) for path in Path("/proc").glob("[0-9]*/cwd") if _at(path, place)]
+
+
+def _at(link: Path, place: Place) -> bool:
+    try:
+        return link.resolve(strict=True) == place.work.resolve()
+    except OSError:  # it has ended, or is another user's
+        return False
+
+
 # ---- nowhere to write --------------------------------------------------------------------------
 
 
 def full(at: Setting, verdict: Verdict) -> int:
     """Files may grow to a part of what they need, and then to a larger part."""
     for part in (0.02, 0.3, 0.6, 0.9):
-        before = dict(at.case.kept(at.place.out))
+        before = dict(verdict.kept(at.case, at.place))
         limit = partial(limits.small_files, int(part * at.calm.largest))
         _refused(at, limit, verdict)
-        verdict.grown(before, at.case.kept(at.place.out))
+        verdict.grown(before, verdict.kept(at.case, at.place))
     finish(at.case, at.place, at.calm, at.launch, verdict)
     return 0
 
@@ -187,7 +231,11 @@ Hardship = Callable[[Setting, Verdict], int]
 """Judges what becomes of a command; gives back how often it was killed."""
 
 _ALL: Mapping[str, Hardship] = {"full disk": full, "read-only folder": read_only}
-_SHARED: Mapping[str, Hardship] = {"locked storage": locked, "two at once": race}
+_SHARED: Mapping[str, Hardship] = {
+    "locked storage": locked,
+    "two at once": race,
+    "two workers": workers,
+}
 
 
 def hardships(case: Case) -> Mapping[str, Hardship]:

@@ -65,16 +65,18 @@ class Killer:
 
     def _life(self, place: Place, number: int, longest: float, verdict: Verdict) -> int | None:
         """A life and its end; what it has finished must be there afterwards."""
-        before = dict(self.case.kept(place.out))
+        before = dict(verdict.kept(self.case, place))
         start = self.starts[number]
         life = start.launch(self.case, place)
-        code = life.wait(start.settled + self.rng.uniform(0.0, start.idle + longest))
+        if number != signal.SIGKILL:
+            life.settle()
+        code = life.wait(self.rng.uniform(0.0, start.idle + longest))
         if code is None:
             code = end(life, number)
             verdict.ended(code, (0, *self.case.stopped[number]), place)
         else:
             verdict.ended(code, (0,), place)
-        verdict.grown(before, self.case.kept(place.out))
+        verdict.grown(before, verdict.kept(self.case, place))
         return code
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import multiprocessing
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -24,6 +25,7 @@ HEAVY = (
     "sqlalchemy",
     "typer",
     "ritard.experiments.chaos.fits",
+    "ritard.experiments.chaos.studies",
     "ritard.experiments.compare",
 )
 """What takes seconds to import."""
@@ -75,6 +77,11 @@ class Life:
     pid: int
     wait: Callable[[float], int | None]
 
+    def settle(self) -> None:
+        """Wait until it has handlers for what asks it to end: an interpreter not up has none."""
+        while self.wait(0.01) is None and not _handles(self.pid, signal.SIGTERM):
+            pass
+
 
 Limit = Callable[[], None]
 """Called in the new process before the command: takes something away from it."""
@@ -89,13 +96,10 @@ class Start:
 
     Attributes:
         launch: Starts it.
-        settled: Seconds until the process is ours: an interpreter that is not up yet cannot be
-            asked to end.
         idle: Seconds of a run in which nothing is left to do.
     """
 
     launch: Launch
-    settled: float
     idle: float
 
 
@@ -151,6 +155,16 @@ class Forked:
             return process.exitcode
 
         return Life(process.pid, wait)
+
+
+def _handles(pid: int, number: int) -> bool:
+    """Whether a process has a handler of its own for a signal, or has ended."""
+    try:
+        status = Path(f"/proc/{pid}/status").read_text()
+    except OSError:
+        return True
+    caught = next(line for line in status.splitlines() if line.startswith("SigCgt:"))
+    return bool(int(caught.split()[1], 16) >> (number - 1) & 1)
 
 
 def _live(module: str, arguments: tuple[str, ...], place: Place, limit: Limit, begins: Any) -> None:

@@ -51,9 +51,7 @@ class Plan:
         seconds = self._timed(case, place, self.launch)
         again = self._timed(case, place, self.launch)
         polite = again if self.polite is self.launch else self._timed(case, place, self.polite)
-        kill = Start(self.launch, 0.0, again)
-        # Before a command has begun, its process cannot be asked to end.
-        stop = Start(self.polite, 0.2 if self.polite is self.launch else polite / 3, polite)
+        kill, stop = Start(self.launch, again), Start(self.polite, polite)
         starts: dict[int, Start] = {signal.SIGKILL: kill, signal.SIGINT: stop, signal.SIGTERM: stop}
         return Calm.read(case, place, seconds, again), starts
 

@@ -1,15 +1,19 @@
-"""The report: a row for everything that a command went through."""
+"""The report: a row for everything that a command went through, one file for each command."""
 
 from __future__ import annotations
 
+import json
+import platform
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 from ...schedules._atomic import write_text
 from .case import Case
-from .cases import TIMES
 from .checks import Verdict
+from .kept import TIMES
 
 HEADS = (
     "command", "went through", "kills", "signals", "completed", "done twice", "lost", "equal",
@@ -18,9 +22,9 @@ HEADS = (
 
 
 NOTES = (
-    "Seconds are those of the whole row. Killed lives, and those under a hardship, are forked from "
-    "a process that has the modules; SIGINT and SIGTERM meet new interpreters. Equal means bit for "
-    "bit, in all fields but wall times ({times})."
+    "Kills are SIGKILL, signals SIGINT and SIGTERM. Seconds are those of the whole row. Killed "
+    "lives, and those under a hardship, are forked from a process that has the modules; signals "
+    "meet new interpreters. Equal means bit for bit, in all fields but wall times ({times})."
 )
 
 
@@ -57,19 +61,38 @@ class Row:
         )  # fmt: skip
 
 
-def markdown(rows: Sequence[Row], seed: int, cases: Sequence[Case]) -> str:
-    """A table, under the command that made it, with what was compared."""
-    lines = [f"`python -m ritard.experiments.chaos --seed {seed}`", ""]
-    lines += [_line(HEADS), _line(["---"] * len(HEADS))]
-    lines += [_line(row.cells()) for row in rows]
+def record(case: Case, rows: Sequence[Row], kills: int, seed: int) -> dict[str, Any]:
+    """What one command went through, as plain values, with all that it takes to do it again."""
+    return {
+        "command": case.name,
+        "asked": f"--kills {kills} --seed {seed}",
+        "compared": list(case.compared),
+        "by": f"Python {platform.python_version()}, torch {version('torch')}, {platform.system()}",
+        "rows": [row.cells() for row in rows],
+    }
+
+
+def write(found: dict[str, Any], folder: Path) -> None:
+    """Keep a command's record, and write ``report.md`` from those of all that are there."""
+    write_text(folder / f"{found['command'].replace(' ', '-')}.json", json.dumps(found, indent=1))
+    write_text(folder / "report.md", markdown(read(folder)))
+
+
+def read(folder: Path) -> list[dict[str, Any]]:
+    """The records of all commands that were tried, in the order of their names."""
+    return [json.loads(path.read_text("utf-8")) for path in sorted(folder.glob("*.json"))]
+
+
+def markdown(records: Sequence[dict[str, Any]]) -> str:
+    """A table, and under it what each command was compared by and how it was tried."""
+    lines = ["`python -m ritard.experiments.chaos`", "", _line(HEADS), _line(["---"] * len(HEADS))]
+    lines += [_line(cells) for found in records for cells in found["rows"]]
     lines += ["", NOTES.format(times=", ".join(TIMES)), ""]
-    lines += [f"- {case.name}: {', '.join(case.compared)}" for case in cases]
+    lines += [
+        f"- {found['command']} (`{found['asked']}`; {found['by']}): {', '.join(found['compared'])}"
+        for found in records
+    ]
     return "\n".join(lines) + "\n"
-
-
-def write(rows: Sequence[Row], seed: int, cases: Sequence[Case], folder: Path) -> None:
-    """Write ``report.md``, whole or not at all."""
-    write_text(folder / "report.md", markdown(rows, seed, cases))
 
 
 def _line(cells: Sequence[str]) -> str:
