@@ -9,7 +9,7 @@ import traceback
 from collections.abc import Sequence
 from typing import Any
 
-from .failure import Failure
+from .failure import Failure, is_refusal
 from .trials.stop import Terminated, interruption
 
 DONE, FAILED, MISTAKE, BUG = 0, 1, 2, 70
@@ -22,6 +22,9 @@ INTERRUPTED, PIPE_CLOSED, TERMINATED = (
 
 _NAMED_WRONGLY = (FileNotFoundError, IsADirectoryError, NotADirectoryError, PermissionError)
 """Of the errors of the system those that another path would have avoided."""
+
+TRACEBACK = "RITARD_TRACEBACK"
+"""Environment variable: where it is set, every error shows where it was raised."""
 
 _EXTRAS = {"numba": "solvers", "pyamg": "solvers", "diffusers": "diffusers"}
 """What brings a package, where it is not the extra of the command line itself."""
@@ -55,23 +58,27 @@ def run(arguments: Sequence[str]) -> int:
     except KeyboardInterrupt as signalled:
         _say("stopped; what is finished is kept: the same command goes on")
         return TERMINATED if isinstance(signalled, Terminated) else INTERRUPTED
-    except ModuleNotFoundError as error:
+    except Exception as error:
+        code, said = _verdict(error)
+        if code == BUG or os.environ.get(TRACEBACK):
+            traceback.print_exc()
+        _say(f"error: {said}")
+        return code
+
+
+def _verdict(error: Exception) -> tuple[int, str]:
+    """The exit code of an error, and what to say of it."""
+    if isinstance(error, Failure):
+        return FAILED, str(error)
+    if isinstance(error, ModuleNotFoundError) and not (error.name or "").startswith("ritard"):
         extra = _EXTRAS.get((error.name or "").partition(".")[0], "experiments")
-        _say(f'error: {error.name} is not installed; run: pip install "ritard[{extra}]"')
-        return MISTAKE
-    except Failure as error:
-        _say(f"error: {error}")
-        return FAILED
-    except (ValueError, ImportError, *_NAMED_WRONGLY) as error:
-        _say(f"error: {error}")
-        return MISTAKE
-    except (OSError, MemoryError) as error:
-        _say(f"error: {str(error) or 'out of memory'}")
-        return FAILED
-    except Exception:
-        traceback.print_exc()
-        _say("error: this is a mistake of ritard's, not yours; please report it")
-        return BUG
+        return MISTAKE, f'{error.name} is not installed; run: pip install "ritard[{extra}]"'
+    if isinstance(error, ValueError | ImportError) and is_refusal(error):
+        return MISTAKE, str(error)
+    if isinstance(error, OSError | MemoryError):
+        named_wrongly = isinstance(error, _NAMED_WRONGLY)
+        return MISTAKE if named_wrongly else FAILED, str(error) or "out of memory"
+    return BUG, "this is a mistake of ritard's, not yours; please report it"
 
 
 def _invoke(arguments: Sequence[str]) -> int:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ..schedules._atomic import write_text
+from .records import read_json
 
 SETTINGS = "settings.json"
 
@@ -20,7 +21,7 @@ def keep_settings(settings: Mapping[str, Any], folder: Path) -> None:
         folder: Of the results.
 
     Raises:
-        ValueError: it holds results of other settings.
+        ValueError: it holds results of other settings, or what it says of them is damaged.
     """
     path = folder / SETTINGS
     if not path.exists():
@@ -28,9 +29,9 @@ def keep_settings(settings: Mapping[str, Any], folder: Path) -> None:
         write_text(path, json.dumps(settings, indent=1) + "\n")
         return
     try:
-        held: dict[str, Any] = json.loads(path.read_text("utf-8"))
+        held: dict[str, Any] = read_json(path, dict)
     except ValueError as error:
-        raise ValueError(f"out={str(folder)!r}: {SETTINGS} is damaged") from error
+        raise ValueError(f"out={str(folder)!r}: {error}; expected another folder") from error
     for name, value in json.loads(json.dumps(settings)).items():
         if held.get(name) != value:
             raise ValueError(

@@ -10,10 +10,12 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 import typer
 from ritard.experiments.__main__ import run
 from ritard.experiments.cli import app
+from ritard.experiments.tasks import get_task
 from ritard.experiments.trials import pool
 from ritard.experiments.trials.stop import Stop
 from ritard.schedules import GradNorms
@@ -241,11 +243,29 @@ def test_what_ends_a_command_is_one_line_and_a_code(error, code, said, here, cap
     assert out == "" and err.count("\n") == 1 and said in err
 
 
-def test_a_mistake_of_ours_shows_its_traceback(here, capsys, monkeypatch):
-    monkeypatch.setattr(GradNorms, "load", broken(ZeroDivisionError("one over zero")))
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (ZeroDivisionError("one over zero"), "one over zero"),
+        (ValueError("shapes differ"), "shapes differ"),  # not by a check of ours
+        (ImportError("cannot import"), "cannot import"),
+        (ModuleNotFoundError("No module", name="ritard.nowhere"), "No module"),
+    ],
+)
+def test_a_mistake_of_ours_shows_its_traceback(error, said, here, capsys, monkeypatch):
+    monkeypatch.setattr(GradNorms, "load", broken(error))
     assert run(["refine", "norms.jsonl"]) == 70
     err = capsys.readouterr().err
-    assert "Traceback" in err and "one over zero" in err and "not yours" in err
+    assert "Traceback" in err and said in err and "not yours" in err
+
+
+def test_every_error_shows_where_it_was_raised_if_that_is_wanted(here, capsys, monkeypatch):
+    assert run(["refine", "nowhere.jsonl"]) == 2
+    assert "Traceback" not in capsys.readouterr().err
+    monkeypatch.setenv("RITARD_TRACEBACK", "1")
+    assert run(["refine", "nowhere.jsonl"]) == 2
+    err = capsys.readouterr().err
+    assert "Traceback" in err and err.splitlines()[-1].startswith("error: ")
 
 
 def test_exit_codes_are_told(capsys):
@@ -313,12 +333,29 @@ class Watched:
     complete = False
 
 
-def failing(stop, text):
-    raise ValueError(text)
+def wrong_task(stop, text):
+    get_task(text)
 
 
-def test_what_ends_the_workers_is_raised_in_the_command(capfd):
-    statuses = pool.watch(Watched, failing, ("the storage is gone",), 1, Stop())
-    with pytest.raises(ValueError, match="the storage is gone"):
+def mismatched(stop, text):
+    np.zeros(2) + np.zeros(3)
+
+
+def gone(stop, text):
+    raise OSError(text)
+
+
+@pytest.mark.parametrize(
+    ("child", "kind", "said"),
+    [
+        (gone, OSError, "the task"),
+        (wrong_task, ValueError, "'the task': expected"),
+        (mismatched, RuntimeError, "ValueError: operands could not be broadcast"),
+    ],
+)
+def test_what_ends_the_workers_is_raised_in_the_command(child, kind, said, capfd):
+    """What NumPy refuses in a worker is not taken for the user's mistake."""
+    statuses = pool.watch(Watched, child, ("the task",), 1, Stop())
+    with pytest.raises(kind, match=said):
         pool.last_of(statuses, lambda status: None, Stop(), 1)
     assert capfd.readouterr().err == ""

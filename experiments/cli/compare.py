@@ -48,7 +48,7 @@ def compare(
     same command goes on where it was; started again elsewhere on the same --storage, it shares
     the work.
     """
-    from ..compare import Grid, Workers
+    from ..compare import Grid
     from ..tasks import get_task
 
     grid = Grid(
@@ -59,8 +59,7 @@ def compare(
         seeds=seeds,
         rates=read.rates(lr_grid),
     )
-    workers = Workers(jobs, threads, accelerator)
-    workers.check_device()
+    workers = read.workers(jobs, threads, accelerator)
     folder = output.folder("compare", "+".join(grid.tasks), out)
     usual = folder / "trials.db"
     url = storage or f"sqlite:///{usual}"

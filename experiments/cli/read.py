@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from ...schedules import Schedule
     from ..rules import Control
+    from ..trials.pool import Workers
 
 
 def schedules(text: str, name: str = "schedules") -> tuple[Schedule, ...]:
@@ -100,6 +101,15 @@ def integers(name: str, text: str) -> tuple[int, ...]:
 def rates(text: str) -> tuple[float, ...] | None:
     """Learning rates, or None for "auto"."""
     return None if text.strip() == "auto" else numbers("lr-grid", text)
+
+
+def workers(jobs: int, threads: int, accelerator: str) -> Workers:
+    """Who does the work, on a device that this machine has."""
+    from ..trials.pool import Workers
+
+    found = Workers(jobs, threads, accelerator)
+    found.check_device()
+    return found
 
 
 def writable_folder(name: str, path: Path, given: Path | None = None) -> Path:

@@ -53,7 +53,7 @@ def refine(
     if out is not None or plot:
         output.write_report(folder, json_text(report))
     if plot:
-        from ._refine_figure import save_refinement
+        from ..refine_figures import save_refinement
 
         save_refinement(norms, smoothing, schedule, form, folder / "refined.png")
     if json:

@@ -8,6 +8,7 @@ import re
 from pathlib import Path
 
 from ...schedules import GradNorms, Schedule, Tabulated, refine
+from ...schedules._state import DAMAGE
 from ...schedules._text import parse_part, split
 
 _REFINED = re.compile(r"\s*refined\s*\((.*)\)\s*", re.DOTALL | re.IGNORECASE)
@@ -51,7 +52,7 @@ def read_schedule(path: Path) -> Schedule:
     """
     try:
         found = _saved(path) or refine(GradNorms.load(path))
-    except ValueError as error:
+    except DAMAGE as error:
         raise ValueError(
             f"refined({path}): expected a log of gradient norms or a saved schedule: {error}"
         ) from error

@@ -50,7 +50,7 @@ def score(
     if out is not None or plot:
         output.write_report(folder, text)
     if plot:
-        from ._refine_figure import save_scores
+        from ..refine_figures import save_scores
 
         save_scores(found, [row["relative"] for row in rows], steps, folder / "scores.png")
     if json:

@@ -59,7 +59,6 @@ def search(
     """
     from ..search.subject import get_subject
     from ..search.task import Task
-    from ..trials.pool import Workers
     from ..trials.storage import check_storage
 
     task = Task(
@@ -71,8 +70,7 @@ def search(
         read.integers("noises", noises),
         not no_refine,
     )
-    workers = Workers(jobs, threads, accelerator)
-    workers.check_device()
+    workers = read.workers(jobs, threads, accelerator)
     folder = output.folder("search", get_subject(model, accelerator).name, out)
     if save is not None:
         read.output("save", save, (".json",))

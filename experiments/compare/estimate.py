@@ -9,8 +9,9 @@ from ...schedules import Constant
 from ..tasks import get_task
 from ..trials.ledger import Ledger
 from ..trials.pool import Workers
-from ..trials.storage import find_study
+from ..trials.storage import find_study, reachable
 from .grid import Cell, Grid, Run, Setting
+from .outcome import Outcome
 from .plan import make_plan
 from .rates import Rate
 from .worker import STUDY, outcomes_of
@@ -62,8 +63,7 @@ def estimate(grid: Grid, url: str | None, workers: Workers) -> Estimate:
         url: The storage; None where there is none yet.
         workers: Who would do the runs.
     """
-    study = find_study(url, STUDY) if url else None
-    plan = make_plan(grid, outcomes_of(Ledger(study).read()) if study else {})
+    plan = make_plan(grid, _finished(url) if url else {})
     with workers.torch_threads():
         costs = {setting: measure(setting, workers.accelerator) for setting in grid.settings}
     seconds = sum(costs[run.cell.setting].seconds(run.updates) for run in plan.left)
@@ -74,6 +74,13 @@ def estimate(grid: Grid, url: str | None, workers: Workers) -> Estimate:
         seconds=seconds / workers.jobs,
         costs=costs,
     )
+
+
+def _finished(url: str) -> dict[str, Outcome]:
+    """What the storage holds already."""
+    study = find_study(url, STUDY)
+    with reachable(url):
+        return outcomes_of(Ledger(study).read()) if study else {}
 
 
 def measure(setting: Setting, accelerator: str = "cpu") -> Cost:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
@@ -11,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from ...schedules import Schedule
-from ..rules import Control
+from ...schedules._checks import number, shown, whole
+from ..rules import Control, Rule
 from ..tasks import get_task
 from .rates import AutoRates, FixedRates, Rate, RateGrid
 
@@ -92,6 +92,7 @@ class Grid:
         rates: Learning rates, or None for the grid that widens by itself.
 
     Raises:
+        TypeError: a part of another kind.
         ValueError: a part that is empty, given twice, unknown or out of range, or a schedule
             whose phases do not fit a budget.
     """
@@ -105,20 +106,20 @@ class Grid:
 
     def __post_init__(self) -> None:
         """Check every part."""
+        for schedule in _several("schedules", self.schedules):
+            if not isinstance(schedule, Schedule | Rule):
+                raise TypeError(f"schedules={shown(schedule)}: expected schedules or rules")
         _distinct("schedules", [str(s) for s in self.schedules])
         _distinct("tasks", self.tasks)
         _distinct("optimizers", self.optimizers)
         _distinct("budgets", self.budgets)
-        if self.seeds < 1:
-            raise ValueError(f"seeds={self.seeds}: expected at least 1")
         for budget in self.budgets:
-            if not 0 < budget <= 100:
-                raise ValueError(f"budgets={budget}: expected percentages in (0, 100]")
+            number("budgets", budget, low=0, high=100, open_low=True)
+        whole("seeds", self.seeds, low=1)
         if self.rates is not None:
             _distinct("rates", self.rates)
             for rate in self.rates:
-                if not (math.isfinite(rate) and rate > 0):
-                    raise ValueError(f"rates={rate}: expected finite rates > 0")
+                number("rates", rate, low=0, open_low=True)
         self._check_tasks()
 
     def _check_tasks(self) -> None:
@@ -166,10 +167,17 @@ def percent(budget: float) -> str:
     return repr(float(budget)).removesuffix(".0")
 
 
-def _distinct(name: str, values: Iterable[Any]) -> None:
-    values = list(values)
-    if not values:
+def _several(name: str, values: Any) -> list[Any]:
+    if isinstance(values, str) or not isinstance(values, Iterable):
+        raise TypeError(f"{name}={shown(values)}: expected several, as a tuple")
+    found = list[Any](values)
+    if not found:
         raise ValueError(f"{name}: expected at least one")
-    for value in values:
-        if values.count(value) > 1:
-            raise ValueError(f"{name}={value!r}: given twice")
+    return found
+
+
+def _distinct(name: str, values: Any) -> None:
+    found = _several(name, values)
+    for value in found:
+        if found.count(value) > 1:
+            raise ValueError(f"{name}={shown(value)}: given twice")

@@ -13,7 +13,7 @@ from ..rules import Control
 from .grid import Cell, Grid, Run, Setting
 from .outcome import Outcome, mean
 from .paired import Paired, compare_pairs
-from .plan import Outcomes, mean_val, search_cell
+from .plan import Outcomes, make_plan, mean_val, search_cell
 from .ranks import Share, rank_shares
 from .rates import Search
 
@@ -142,12 +142,14 @@ def make_report(grid: Grid, outcomes: Outcomes, reference: Control | None = None
         reference: A schedule of the grid; its first by default.
 
     Raises:
-        ValueError: the reference is none of the grid's schedules.
+        ValueError: the reference is none of the grid's schedules, or an outcome is missing.
     """
     reference = reference or grid.schedules[0]
     if reference not in grid.schedules:
         known = ", ".join(str(s) for s in grid.schedules)
         raise ValueError(f"reference={str(reference)!r}: expected one of {known}")
+    if left := make_plan(grid, outcomes).left:
+        raise ValueError(f"outcomes: {len(left)} of the grid's runs are missing, as {left[0].key}")
     scores = {cell: _score(grid, cell, outcomes) for cell in grid.cells}
     return Report(grid, scores, reference)
 

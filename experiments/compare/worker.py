@@ -41,6 +41,10 @@ def look(grid: Grid, ledger: Ledger) -> Status:
 
 
 def outcomes_of(board: Board) -> dict[str, Outcome]:
-    """The outcomes on a board, those of runs that could not be done among them."""
+    """The outcomes on a board, those of runs that could not be done among them.
+
+    Raises:
+        Damaged: a result is not one.
+    """
     failed = {k: Outcome.failure(f.reason, f.details["lr"]) for k, f in board.failures.items()}
-    return {key: Outcome.from_dict(result) for key, result in board.results.items()} | failed
+    return {key: board.read(key, Outcome.from_dict) for key in board.results} | failed

@@ -13,7 +13,7 @@ import numpy as np
 
 from ...schedules._atomic import write_text
 from ..compare.outcome import finite_or_none
-from ..records import csv_text
+from ..records import csv_text, read_json
 from .gains import Gain
 from .suite import NAMES, REFERENCE, SETS, Protocol, Result
 from .summary import paired
@@ -84,12 +84,12 @@ def stderr(values: Sequence[float]) -> float:
 def _read(path: Path, head: dict[str, Any]) -> dict[str, Result]:
     if not path.exists():
         return {}
-    try:
-        data = json.loads(path.read_text("utf-8"))
+
+    def results(data: Any) -> dict[str, Result]:
         same = all(data[key] == value for key, value in head.items())
         return {entry["name"]: _of_dict(entry) for entry in data["sets"]} if same else {}
-    except (ValueError, KeyError, TypeError) as error:
-        raise ValueError(f"{path}: not a report of the convex suite: {error!r}") from error
+
+    return read_json(path, results)
 
 
 def _to_dict(result: Result) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import re
 from collections.abc import Sequence
@@ -15,6 +14,7 @@ import numpy as np
 
 from ...schedules import GradNorms, predicted_gain
 from ..compare.paired import LEVEL, compare_pairs
+from ..records import read_json
 from .problem import FAR
 from .suite import REFERENCE, REFINED, Result, profile
 
@@ -75,9 +75,10 @@ def of_task(folder: Path) -> Gain:
 
     Raises:
         OSError: they are not there.
-        ValueError: no linear and refined schedule among them, or one of them diverged.
+        ValueError: they are damaged, or no linear and refined schedule is among them, or one
+            of the two diverged.
     """
-    table: list[Any] = json.loads((folder / "report.json").read_text("utf-8"))["table"]
+    table: list[Any] = read_json(folder / "report.json", lambda data: data["table"])
     norms = GradNorms.load(folder / "norms.jsonl")
     linear, refined = (_tests(table, name, folder) for name in (REFERENCE, REFINED))
     name = str(table[0]["task"])
@@ -97,7 +98,16 @@ def correlation(gains: Sequence[Gain], seed: int = 0) -> Correlation:
     """How well the order of the predicted gains is that of the measured ones.
 
     The interval is the bootstrap's, from drawing data sets with all their problems.
+
+    Args:
+        gains: Of the problems, at least one.
+        seed: Of the bootstrap.
+
+    Raises:
+        ValueError: no gains.
     """
+    if not gains:
+        raise ValueError("gains=[]: expected at least one")
     names = sorted({gain.data for gain in gains})
     by_data = [[gain for gain in gains if gain.data == name] for name in names]
     draw = np.random.default_rng(seed)

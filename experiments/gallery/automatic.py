@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from matplotlib.axes import Axes
 
 from ...schedules import Linear
 from ..figures import plain_log
+from ..records import read_json
 from .picture import BLUE, ORANGE, RED
 
 SHOWN = "autolrs from x0.1"
@@ -20,7 +20,7 @@ SHOWN = "autolrs from x0.1"
 
 def autolrs(axes: list[Axes], results: Path) -> None:
     """One run on fashion:mlp."""
-    report = json.loads((results / "autolrs-mlp" / "report.json").read_text("utf-8"))
+    report = read_json(results / "autolrs-mlp" / "report.json", dict)
     method = next(row for row in report["methods"] if row["method"] == SHOWN)
     trial, lr = method["trials"][0], method["lr"]
     (ax,) = axes

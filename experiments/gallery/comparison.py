@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 
-from ..compare.figures import MARKERS
-from ..figures import plain_log
+from ..figures import MARKERS, plain_log
+from ..records import read_json
 from .picture import BLACK, COLOURS, below
 
 SHOWN = ("linear", "cosine", "rex", "uba(phi=1)", "step", "exponential", "onecycle")
@@ -18,7 +17,7 @@ SHOWN = ("linear", "cosine", "rex", "uba(phi=1)", "step", "exponential", "onecyc
 
 def budgets(axes: list[Axes], results: Path) -> None:
     """Test error of digits at six budgets: means with standard errors, differences from linear."""
-    report = json.loads((results / "digits" / "report.json").read_text("utf-8"))
+    report = read_json(results / "digits" / "report.json", dict)
     left, right = axes
     ticks = sorted({row["budget"] for row in report["table"]})
     base = {row["budget"]: row["mean"] for row in report["table"] if row["schedule"] == SHOWN[0]}

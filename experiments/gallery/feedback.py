@@ -20,7 +20,7 @@ from ...schedules import (
     rank,
     refine,
 )
-from ..cli._refine_figure import draw_norms, draw_refined, draw_schedules, draw_scores
+from ..refine_figures import draw_norms, draw_refined, draw_schedules, draw_scores
 from .picture import below
 
 LOG = "refine-fashion-large-start/norms.jsonl"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +11,7 @@ from ...solvers.linear import Stencil
 from ...solvers.linear.counts import count_sor
 from ...tuners import bandits
 from ..figures import plain_log
+from ..records import read_json
 from ..relax.synthetic import ARMS, HIGH, LOW, POLICIES, Trial, young
 from .picture import BLACK, BLUE, COLOURS, GREEN, RED, SKY
 
@@ -75,7 +75,7 @@ FIXED = 3
 
 def savings(axes: list[Axes], results: Path) -> None:
     """Mean iterations a system, 40 trials, of what is fixed, what learns and the optimum."""
-    means = json.loads((results / "relax-synthetic" / "report.json").read_text("utf-8"))["means"]
+    means = read_json(results / "relax-synthetic" / "report.json", lambda data: data["means"])
     shown = {
         "omega = 1.4": "omega=1.4", "omega = 1.6": "omega=1.6",
         "best fixed omega": "best fixed (hindsight)", "Thompson": "Thompson",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from torch import Tensor
 from ...solvers.diffusion import SolverSchedule, ddim, grids, lower, reference, sample
 from ...solvers.diffusion.saved import Sampler, load_sampler
 from ..figures import plain_log
+from ..records import read_json
 from ..search.figures import draw_sampler, schedule_handles
 from ..search.pictures import draw_image
 from ..testbeds import Testbed, get_testbed
@@ -32,7 +32,7 @@ LINES = {
 
 @cache
 def _cells(path: Path) -> list[dict[str, Any]]:
-    return json.loads(path.read_text("utf-8"))["cells"]
+    return read_json(path, lambda data: data["cells"])
 
 
 def sampler_of(results: Path, method: str) -> tuple[str, Sampler, float]:

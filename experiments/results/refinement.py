@@ -17,6 +17,7 @@ from typing import Any
 import lightning.pytorch as pl
 import torch
 from ritard.experiments.compare.grid import updates
+from ritard.experiments.figures import picture
 from ritard.experiments.tasks import get_task
 from ritard.schedules import (
     GradNormCallback,
@@ -69,8 +70,8 @@ def draw_online(given: argparse.Namespace, lr: float, norms: Path, out: Path) ->
     """What one online run made of its rate, beside the schedule refined from a first run."""
     learned = train(given, lr, OnlineRefinementCallback()).schedule()
     curves = {"linear": Linear(), "refined": refine(GradNorms.load(norms)), "online": learned}
-    axes = plot_schedules(curves, updates(given.task, given.budget))
-    axes.figure.savefig(out / "online.png", dpi=120)
+    with picture(out / "online.png", (8.0, 5.0)) as (ax,):
+        plot_schedules(curves, updates(given.task, given.budget), ax)
 
 
 def main() -> None:

@@ -6,6 +6,7 @@ To add one: a file with a :class:`Task`, and a row in the table below.
 from collections.abc import Mapping
 from difflib import get_close_matches
 
+from ...schedules._checks import shown
 from .batches import Batches, Loaders
 from .cifar10 import RESNET8, RESNET20
 from .digits import DIGITS
@@ -32,12 +33,15 @@ def get_task(name: str) -> Task:
     """The task of a name, as ``"digits"`` or ``"logreg:iris"``.
 
     Raises:
+        TypeError: the name is no text.
         ValueError: there is no such task; the message lists those there are.
 
     Example:
         >>> get_task("digits").metric
         'error %'
     """
+    if not isinstance(name, str):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise TypeError(f"name={shown(name)}: expected the name of a task")
     name = _ALIASES.get(name, name)
     if name in _TASKS:
         return _TASKS[name]

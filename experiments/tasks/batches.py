@@ -7,6 +7,9 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
+from ...schedules._checks import whole
+from ...schedules._state import check_keys, reading
+
 Batch = tuple[Tensor, Tensor]
 Prepare = Callable[[Tensor], Tensor]
 Augment = Callable[[Tensor, torch.Generator], Tensor]
@@ -38,7 +41,9 @@ class Batches:
     would see all batches.
 
     Raises:
-        ValueError: a batch size below 1, or above the number of examples where a seed is given.
+        TypeError: a batch size or a seed that is no whole number.
+        ValueError: a batch size below 1, or above the number of examples where a seed is given;
+            a negative seed; or ``augment`` without a seed.
     """
 
     def __init__(
@@ -51,8 +56,12 @@ class Batches:
         augment: Augment | None = None,
     ) -> None:
         most = len(examples.targets)
-        if batch_size < 1 or (seed is not None and batch_size > most):
-            raise ValueError(f"batch_size={batch_size!r}: expected 1 to {most}")
+        if whole("batch_size", batch_size, low=1) > most and seed is not None:
+            raise ValueError(f"batch_size={batch_size}: expected 1 to {most}")
+        if seed is not None:
+            whole("seed", seed)
+        elif augment is not None:
+            raise ValueError("seed=None: expected a seed where augment is given")
         self.examples = examples
         self.batch_size = batch_size
         self._generator = None if seed is None else torch.Generator().manual_seed(seed)
@@ -63,8 +72,8 @@ class Batches:
 
     def __len__(self) -> int:
         """Batches a pass."""
-        whole, rest = divmod(len(self.examples.targets), self.batch_size)
-        return whole + (rest > 0 and self._generator is None)
+        full, rest = divmod(len(self.examples.targets), self.batch_size)
+        return full + (rest > 0 and self._generator is None)
 
     def __iter__(self) -> Iterator[Batch]:
         """One pass: ``(inputs, targets)`` batch by batch."""
@@ -89,11 +98,23 @@ class Batches:
         return {"begun": self._begun, "given": self._given}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Let the next pass be the rest of the saved one; a whole one where that had ended."""
-        if self._generator is None or state_dict["begun"] is None:
+        """Let the next pass be the rest of the saved one; a whole one where that had ended.
+
+        Raises:
+            ValueError: it is not what :meth:`state_dict` gives; nothing has changed.
+        """
+        check_keys("Batches", state_dict, self.state_dict())
+        begun = state_dict["begun"]
+        with reading("given"):
+            given = whole("given", state_dict["given"])
+        if self._generator is None or begun is None:
             return
-        self._generator.set_state(state_dict["begun"])
-        self._skip = state_dict["given"]
+        try:
+            torch.Generator().set_state(begun)
+        except (RuntimeError, TypeError) as error:
+            raise ValueError(f"state_dict: begun: {error}") from error
+        self._generator.set_state(begun)
+        self._skip = given
         if self._skip >= len(self):
             for _ in self:
                 pass  # the generator comes to where the pass left it

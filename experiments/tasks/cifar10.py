@@ -9,7 +9,7 @@ from torch import Tensor
 
 from ..data import cifar10
 from .batches import Dataset
-from .objectives import CLASSIFICATION
+from .classification import classification
 from .resnet import ResNet
 from .splits import Standardise, examples, hold_out
 from .task import Task
@@ -58,16 +58,13 @@ def _dataset(train_per_class: int, test_per_class: int) -> Dataset:
 
 
 def _task(name: str, blocks: int, per_class: tuple[int, int], batch: int, epochs: int) -> Task:
-    train = _CLASSES * per_class[0] * 9 // 10
-    return Task(
-        name=name,
-        metric="error %",
-        total_steps=epochs * (train // batch),
-        batch_size=batch,
-        base_lrs={"sgd": 0.1, "adamw": 0.003},
-        network=partial(ResNet, blocks),
-        dataset=partial(_dataset, *per_class),
-        objective=CLASSIFICATION,
+    return classification(
+        name,
+        partial(ResNet, blocks),
+        partial(_dataset, *per_class),
+        train=_CLASSES * per_class[0] * 9 // 10,
+        batch=batch,
+        epochs=epochs,
         weight_decay={"sgd": 1e-4, "adamw": 0.01},
     )
 

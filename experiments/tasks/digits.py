@@ -6,11 +6,9 @@ from torch import nn
 
 from ..data._extra import extra
 from .batches import Dataset
-from .objectives import CLASSIFICATION
+from .classification import classification
 from .splits import Standardise, examples, three_ways
-from .task import Task
 
-_BATCH, _EPOCHS = 32, 50
 _VAL = _TEST = 300
 _TRAIN = 1797 - _VAL - _TEST
 
@@ -33,14 +31,5 @@ def _dataset() -> Dataset:
     return Dataset(train, val, test)
 
 
-DIGITS = Task(
-    name="digits",
-    metric="error %",
-    total_steps=_EPOCHS * (_TRAIN // _BATCH),
-    batch_size=_BATCH,
-    base_lrs={"sgd": 0.1, "adamw": 0.003},
-    network=_network,
-    dataset=_dataset,
-    objective=CLASSIFICATION,
-)
+DIGITS = classification("digits", _network, _dataset, train=_TRAIN, batch=32, epochs=50)
 """A multilayer perceptron 64-128-128-10; 1197 / 300 / 300 images, 50 epochs of 37 updates."""

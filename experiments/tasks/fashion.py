@@ -6,11 +6,9 @@ from torch import nn
 
 from ..data import images
 from .batches import Dataset
-from .objectives import CLASSIFICATION
+from .classification import classification
 from .splits import Standardise, examples, hold_out
-from .task import Task
 
-_BATCH, _EPOCHS = 128, 5
 _VAL = 5_000
 _TRAIN = 60_000 - _VAL
 
@@ -33,14 +31,5 @@ def _dataset() -> Dataset:
     return Dataset(train, val, test, prepare=Standardise.of(train.inputs, dim=(0, 1, 2, 3)))
 
 
-FASHION = Task(
-    name="fashion",
-    metric="error %",
-    total_steps=_EPOCHS * (_TRAIN // _BATCH),
-    batch_size=_BATCH,
-    base_lrs={"sgd": 0.1, "adamw": 0.003},
-    network=_network,
-    dataset=_dataset,
-    objective=CLASSIFICATION,
-)
+FASHION = classification("fashion", _network, _dataset, train=_TRAIN, batch=128, epochs=5)
 """Two convolutions and two dense layers; 55,000 / 5,000 / 10,000 images, 5 epochs."""

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from torch import nn
 
+from ...schedules._checks import number, one_of
 from ..data._extra import extra
 from .batches import Dataset, Loaders
 from .objectives import Objective
@@ -16,7 +16,8 @@ from .objectives import Objective
 if TYPE_CHECKING:
     from .module import TaskModule
 
-_WEIGHT_DECAY = {"sgd": 0.0, "adamw": 0.01}
+WEIGHT_DECAY: Mapping[str, float] = {"sgd": 0.0, "adamw": 0.01}
+"""For each optimizer: torch's own default for AdamW."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,7 @@ class Task:
     network: Callable[[], nn.Module]
     dataset: Callable[[], Dataset]
     objective: Objective
-    weight_decay: Mapping[str, float] = field(default_factory=lambda: _WEIGHT_DECAY)
+    weight_decay: Mapping[str, float] = field(default_factory=lambda: WEIGHT_DECAY)
 
     def module(self, optimizer: str, lr: float) -> TaskModule:
         """A new network as a Lightning module; seed torch's global generator first.
@@ -61,14 +62,13 @@ class Task:
             lr: The base learning rate, > 0.
 
         Raises:
+            TypeError: a rate that is no number.
             ValueError: another optimizer, or a rate that is not positive and finite.
         """
         with extra():
             from .module import TaskModule
-        if optimizer not in self.base_lrs:
-            raise ValueError(f"optimizer={optimizer!r}: expected one of {', '.join(self.base_lrs)}")
-        if not (math.isfinite(lr) and lr > 0):
-            raise ValueError(f"lr={lr!r}: expected a finite number > 0")
+        one_of("optimizer", optimizer, self.base_lrs)
+        number("lr", lr, low=0, open_low=True)
         decay = self.weight_decay[optimizer]
         return TaskModule(self.network(), self.objective, optimizer, lr, weight_decay=decay)
 

@@ -5,11 +5,15 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from optuna.storages.journal import JournalFileBackend
+
+
+class Damaged(ValueError):
+    """What is kept in a storage cannot be what was written there."""
 
 
 class Journal(JournalFileBackend):
@@ -27,6 +31,29 @@ class Journal(JournalFileBackend):
     def __init__(self, path: str | Path) -> None:
         super().__init__(str(path))
         self._journal = Path(path)
+        self._ends = [0]  # of the lines read so far, in bytes
+
+    def read_logs(self, log_number_from: int) -> Generator[dict[str, Any]]:
+        """The lines from a number on; one that is not whole yet is left for later.
+
+        Raises:
+            Damaged: a line is whole and no JSON. Optuna would read on until another follows.
+        """
+        first = min(log_number_from, len(self._ends) - 1)
+        with self._journal.open("rb") as file:
+            file.seek(self._ends[first])
+            whole = file.read().rpartition(b"\n")[0]
+        for number, line in enumerate(whole.split(b"\n") if whole else (), first):
+            if number + 1 == len(self._ends):
+                self._ends.append(self._ends[-1] + len(line) + 1)
+            if number >= log_number_from:
+                yield self._parsed(line, number)
+
+    def _parsed(self, line: bytes, number: int) -> dict[str, Any]:
+        try:
+            return json.loads(line)
+        except ValueError as error:
+            raise Damaged(f"{self._journal}: line {number + 1} is damaged: {error}") from error
 
     def append_logs(self, logs: Sequence[dict[str, Any]]) -> None:
         """Append lines, all or none.

@@ -7,12 +7,13 @@ up, and an observer measures on its own clock how long the count has stood still
 from __future__ import annotations
 
 import os
+import re
 import socket
 import threading
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 BEAT_SECONDS = 10.0
@@ -30,8 +31,10 @@ def worker_name() -> str:
 
 def is_gone(worker: str) -> bool:
     """Whether a worker's process is known to have ended: only told of this host's processes."""
-    host, pid, started = worker.rsplit(":", 2)
-    return bool(started) and host == _host() and _start_time(int(pid)) != started
+    named = re.fullmatch(r"(.*):(\d+):(\d+)", worker)
+    if named is None or named[1] != _host():
+        return False
+    return _start_time(int(named[2])) != named[3]
 
 
 class Observer:
@@ -59,7 +62,7 @@ class Observer:
         return is_gone(worker) or now - since > self._patience
 
 
-class Heartbeat:
+class Heartbeat(AbstractContextManager["Heartbeat"]):
     """Calls ``beat(1)``, ``beat(2)``, ... from a thread while a block runs.
 
     A call that fails is passed over: the next may succeed, and if none does, the lease ends.
@@ -75,12 +78,7 @@ class Heartbeat:
         self._thread.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self._stop.set()
         self._thread.join()
 

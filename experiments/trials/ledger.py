@@ -8,21 +8,29 @@ claim one job at once exactly the lowest keeps it.
 
 import math
 from collections import Counter
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 from optuna.exceptions import UpdateFinishedTrialError
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
+from ...schedules._checks import shown
+from ...schedules._state import DAMAGE
+from .journal import Damaged
 from .lease import Heartbeat, Observer, worker_name
 from .storage import Study
+
+T = TypeVar("T")
 
 TRIES = 3
 """A job that has crashed so often is reported as failed until the command is started again."""
 
 INTERRUPTED, DUPLICATE, DIED = "interrupted", "duplicate", "its worker died"
+
+_MARKS = {"key", "worker", "beat"}
+"""What a claim writes into its trial; a trial without them is none of ours."""
 
 
 class Job(Protocol):
@@ -73,6 +81,17 @@ class Board:
     failures: dict[str, Failure]
     running: frozenset[str]
 
+    def read(self, key: str, parse: Callable[[dict[str, Any]], T]) -> T:
+        """The result of a finished job, as ``parse`` reads it.
+
+        Raises:
+            Damaged: it cannot.
+        """
+        try:
+            return parse(self.results[key])
+        except DAMAGE as error:
+            raise Damaged(f"the result of {key!r} is damaged: {shown(error)}") from error
+
 
 class Ledger:
     """One worker's hand in the shared ledger.
@@ -93,7 +112,11 @@ class Ledger:
         self._worker = worker_name()
 
     def read(self) -> Board:
-        """Read all trials; those of dead workers are opened again."""
+        """Read all trials; those of dead workers are opened again.
+
+        Raises:
+            Damaged: they are not what was written.
+        """
         crashes = Counter[str]()
         last = dict[str, Failure]()
         results = dict[str, dict[str, Any]]()
@@ -145,8 +168,13 @@ class Ledger:
             self._storage.set_trial_state_values(trial, TrialState.FAIL)
 
     def _trials(self) -> list[FrozenTrial]:
-        found = self._storage.get_all_trials(self._study, deepcopy=False)
-        return [trial for trial in found if "key" in trial.user_attrs]
+        try:
+            found = self._storage.get_all_trials(self._study, deepcopy=False)
+        except Damaged:
+            raise
+        except DAMAGE as error:
+            raise Damaged(f"its trials cannot be read: {shown(error)}") from error
+        return [trial for trial in found if _MARKS <= trial.user_attrs.keys()]
 
     def _holds(self, trial: FrozenTrial) -> bool:
         """Whether a trial keeps others from its job."""

@@ -13,7 +13,8 @@ from multiprocessing import resource_tracker
 from multiprocessing.process import BaseProcess
 from typing import Any, TypeVar
 
-from ..failure import Failure
+from ...schedules._checks import one_of, whole
+from ..failure import Failure, is_refusal
 from .stop import Stop
 from .worker import POLL_SECONDS, Status
 
@@ -41,13 +42,9 @@ class Workers:
 
     def __post_init__(self) -> None:
         """Refuse numbers below 1 and unknown devices."""
-        for name, value in (("jobs", self.jobs), ("threads", self.threads)):
-            if value < 1:
-                raise ValueError(f"{name}={value}: expected at least 1")
-        if self.accelerator not in (known := ("cpu", "gpu", "mps", "auto")):
-            raise ValueError(
-                f"accelerator={self.accelerator!r}: expected one of {', '.join(known)}"
-            )
+        whole("jobs", self.jobs, low=1)
+        whole("threads", self.threads, low=1)
+        one_of("accelerator", self.accelerator, ("cpu", "gpu", "mps", "auto"))
 
     def check_device(self) -> None:
         """ValueError where this machine has no such device."""
@@ -150,12 +147,21 @@ def _tell(told: Any, child: Callable[..., None], arguments: tuple[Any, ...]) -> 
                 child(stop, *arguments)
     except Exception as error:
         trace = traceback.format_exc()
-        try:
-            pickle.loads(pickle.dumps(error))
-        except Exception:  # it cannot leave this process
+        if not _can_leave(error):
             error = RuntimeError(f"{type(error).__name__}: {error}")
         error.add_note(f"in a worker process:\n{trace}")
         told.put(error)
+
+
+def _can_leave(error: Exception) -> bool:
+    """Whether an error means the same where the command raises it: without its traceback."""
+    if isinstance(error, ValueError) and not is_refusal(error):
+        return False
+    try:
+        pickle.loads(pickle.dumps(error))
+    except Exception:
+        return False
+    return True
 
 
 def _end(processes: Sequence[BaseProcess]) -> None:

@@ -15,12 +15,15 @@ from optuna.storages import BaseStorage
 from optuna.study import StudyDirection
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
-from .journal import Journal
+from .journal import Damaged, Journal
 
 FORMAT = 1
 """Version of what is kept in a study, under its user attribute "ritard"."""
 
 JOURNAL = "journal:"
+
+SQLITE_SECONDS = 60.0
+"""How long a lock is waited for: SQLite's own 5 s are short for many workers on one file."""
 
 
 class Study(NamedTuple):
@@ -90,11 +93,18 @@ def check_storage(url: str) -> bool:
 
 @contextmanager
 def reachable(url: str) -> Generator[None]:
-    """Turn the loss of a database in the middle of the work into an OSError."""
+    """Name the storage where it fails in the middle of the work.
+
+    Raises:
+        OSError: it was lost.
+        ValueError: what it holds is damaged.
+    """
     try:
         yield
-    except StorageInternalError as error:
+    except (StorageInternalError, SQLAlchemyError) as error:
         raise OSError(f"storage={hidden(url)!r}: lost: {first_line(error)}") from error
+    except Damaged as error:
+        raise ValueError(f"storage={hidden(url)!r}: {error}") from error
 
 
 def hidden(url: str) -> str:
@@ -107,7 +117,8 @@ def hidden(url: str) -> str:
 
 def first_line(error: BaseException) -> str:
     """The first line of what the driver says, or of the error itself."""
-    lines = str(getattr(error, "orig", None) or error).strip().splitlines()
+    said = repr(error) if isinstance(error, LookupError) else error  # str() gives the key alone
+    lines = str(getattr(error, "orig", None) or said).strip().splitlines()
     return lines[0] if lines else type(error).__name__
 
 
@@ -125,8 +136,10 @@ def _open(url: str) -> BaseStorage:
 
 
 def _patience(url: sql.URL) -> dict[str, Any]:
-    """How long to wait for others: SQLite's own 5 s are short for many workers on one file."""
-    return {"connect_args": {"timeout": 60}} if url.get_backend_name() == "sqlite" else {}
+    """How long to wait for others."""
+    return (
+        {"connect_args": {"timeout": SQLITE_SECONDS}} if url.get_backend_name() == "sqlite" else {}
+    )
 
 
 def _study_id(storage: BaseStorage, name: str) -> int:
@@ -168,7 +181,7 @@ def _check_database(url: str) -> bool:
             f"storage={url!r}: expected an SQLAlchemy URL, as sqlite:///PATH or "
             "postgresql+psycopg://USER@HOST/NAME, or journal:PATH"
         ) from None
-    except (SQLAlchemyError, ModuleNotFoundError) as error:
+    except (SQLAlchemyError, ModuleNotFoundError, UnicodeError) as error:  # damaged names of tables
         raise ValueError(
             f"storage={hidden(url)!r}: cannot be opened: {first_line(error)}"
         ) from None

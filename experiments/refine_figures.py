@@ -1,4 +1,4 @@
-"""The pictures of ``ritard refine`` and ``ritard score``; each function draws on given axes."""
+"""Pictures of gradient norms, what they call for, and bounds; each function draws on given axes."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 from matplotlib.axes import Axes
 
-from ...schedules import ClosedForm, Cosine, GradNorms, Linear, Schedule, Tabulated
-from ...schedules.plot import PALETTE, line_style
-from ...schedules.refinement.refine import filtered
-from ..figures import picture, plain_log
+from ..schedules import ClosedForm, Cosine, GradNorms, Linear, Schedule, Tabulated
+from ..schedules.plot import PALETTE, line_style
+from ..schedules.refinement.refine import filtered
+from .figures import picture, plain_log
 
 BLUE, RED, GREEN, _, ORANGE = PALETTE[:5]
 SIZE = (12, 4.8)
