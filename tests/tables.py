@@ -8,7 +8,7 @@ import math
 from fractions import Fraction
 
 import numpy as np
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, assume, settings
 from hypothesis import strategies as st
 from ritard.schedules import (
     REX,
@@ -116,44 +116,66 @@ def _points(values):
     return st.lists(values, min_size=0, max_size=3).map(lambda p: tuple(sorted(p)))
 
 
-shapes = st.one_of(
-    st.sampled_from(SHAPES),
-    st.builds(Constant, unit),
-    st.builds(Polynomial, st.floats(0.1, 5)),
-    st.builds(Exponential, st.floats(-20, 0)),
-    st.builds(Step, st.floats(0.01, 1), _points(percents) | _points(counts)),
-    st.builds(InverseSqrt, percents | st.integers(1, 50)),
-    st.builds(REX, bends),
-    st.builds(UBA, phis),
-    st.builds(Chebyshev, st.floats(1, 1000)),
-    st.builds(OneCycle, unit),
-    st.builds(WSD, lengths, st.sampled_from(["linear", "cosine", "1-sqrt"])),
-    st.lists(unit, min_size=1, max_size=6).map(lambda v: Tabulated(tuple(v))),
-)
+_points_of_a_run = _points(percents) | _points(counts)
+_names = st.sampled_from(["linear", "cosine", "1-sqrt"])
 
+DRAWN = {
+    Linear: st.builds(Linear),
+    Cosine: st.builds(Cosine),
+    OneMinusSqrt: st.builds(OneMinusSqrt),
+    Constant: st.builds(Constant, unit),
+    Polynomial: st.builds(Polynomial, st.floats(0.1, 5)),
+    Exponential: st.builds(Exponential, st.floats(-20, 0)),
+    Step: st.builds(Step, st.floats(0.01, 1), _points_of_a_run),
+    InverseSqrt: st.builds(InverseSqrt, percents | st.integers(1, 50)),
+    REX: st.builds(REX, bends),
+    UBA: st.builds(UBA, phis),
+    Chebyshev: st.builds(Chebyshev, st.floats(1, 1000)),
+    OneCycle: st.builds(OneCycle, unit),
+    WSD: st.builds(WSD, lengths, _names | st.just(Exponential())),
+    Tabulated: st.builds(Tabulated, st.lists(unit, min_size=1, max_size=6)),
+}
+"""Every shape, with settings that keep it in [0, 1]."""
 
-def _operated(base):
-    shape = st.sampled_from(["linear", "cosine", "1-sqrt"]) | base
-    return st.one_of(
-        st.builds(Warmup, base, lengths),
-        st.builds(Cooldown, base, lengths, shape),
-        st.builds(Floor, base, unit),
-        st.builds(Reflect, base, bends),
-        st.builds(lambda b, e: Sampled(b, every=e), base, percents | st.integers(1, 9)),
-        st.builds(lambda b, p: Sampled(b, at=p), base, _points(percents) | _points(counts)),
-        st.builds(Then, base, base, lengths),
-        st.builds(Product, base, base),
-        st.builds(lambda b, k: Repeat(b, times=k), base, st.integers(1, 7)),
-        st.builds(lambda b, c: Repeat(b, lengths=(c, round(1 - c, 2))), base, percents),
-    )
+OPERATED = {
+    Warmup: lambda base: st.builds(Warmup, base, lengths),
+    Cooldown: lambda base: st.builds(Cooldown, base, lengths, _names | base),
+    Floor: lambda base: st.builds(Floor, base, unit),
+    Reflect: lambda base: st.builds(Reflect, base, bends),
+    Sampled: lambda base: st.one_of(
+        st.builds(Sampled, base, every=percents | st.integers(1, 9)),
+        st.builds(Sampled, base, at=_points_of_a_run),
+    ),
+    Then: lambda base: st.builds(Then, base, base, lengths),
+    Product: lambda base: st.builds(Product, base, base),
+    Repeat: lambda base: st.one_of(
+        st.builds(Repeat, base, times=st.integers(1, 7)),
+        st.builds(Repeat, base, lengths=percents.map(lambda c: (c, round(1 - c, 2)))),
+    ),
+}
+"""Every operator, on what a strategy draws."""
+
+shapes = st.one_of(st.sampled_from(SHAPES), *DRAWN.values())
 
 
 def nested(depth):
     """Composites of at most that many operators on top of each other."""
-    return shapes if depth == 0 else st.one_of(shapes, _operated(nested(depth - 1)))
+    if depth == 0:
+        return shapes
+    return st.one_of(shapes, *(act(nested(depth - 1)) for act in OPERATED.values()))
 
 
 composites = nested(4)
+
+
+def fitting(schedule, steps, total):
+    """Values, where the composite's counts fit the run."""
+    try:
+        return schedule(steps, total)
+    except ValueError as error:
+        assume("does not fit" not in str(error) and "add up to" not in str(error))
+        assume("expected ascending" not in str(error))
+        raise
 
 
 # ---- the reference --------------------------------------------------------------------------

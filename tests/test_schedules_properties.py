@@ -33,6 +33,7 @@ from tables import (
     bits,
     checked,
     composites,
+    fitting,
     lengths,
     percents,
     phis,
@@ -47,16 +48,6 @@ where = np.linspace(0, 1, 257)
 
 def curve(schedule, total=1.0):
     return schedule(where * total, total)
-
-
-def fitting(schedule, steps, total):
-    """Values, where the composite's counts fit the run."""
-    try:
-        return schedule(steps, total)
-    except ValueError as error:
-        assume("does not fit" not in str(error) and "add up to" not in str(error))
-        assume("expected ascending" not in str(error))
-        raise
 
 
 # ---- identities of section 4 ----------------------------------------------------------------
