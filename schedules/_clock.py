@@ -68,8 +68,8 @@ class Clock:
             )
 
     def warning(self, updates: int) -> str | None:
-        """What looks like a mistaken unit after that many updates, if anything."""
-        if self.counts_updates and updates > self._budget.total:
+        """What looks like a mistaken unit after more updates than are :attr:`suspicious`."""
+        if self.counts_updates:
             return (
                 f"ScheduleLR: step {updates} is past total_steps={self._budget.total:g}; the end "
                 "value holds. If total_steps counts epochs but step() is called per batch, pass "

@@ -286,6 +286,9 @@ SCHEDULER = [
     Wrong("ScheduleLR.load_state_dict", ("lacks", "bases"), without("bases"), on=both),
     Wrong("ScheduleLR.load_state_dict", ("last_epoch='7'",), changed(last_epoch="7"), on=both),
     Wrong("ScheduleLR.load_state_dict", ("last_epoch=True",), changed(last_epoch=True), on=both),
+    Wrong(
+        "ScheduleLR.load_state_dict", (f"last_epoch={2**63}",), changed(last_epoch=2**63), on=both
+    ),
     Wrong("ScheduleLR.load_state_dict", ("_step_count='7'",), changed(_step_count="7"), on=both),
     Wrong("ScheduleLR.load_state_dict", ("scale=nan",), changed(scale=math.nan), on=both),
     Wrong("ScheduleLR.load_state_dict", ("scale=None",), changed(scale=None), on=both),

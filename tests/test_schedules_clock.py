@@ -144,6 +144,8 @@ def test_a_forgotten_advance_warns_once(budget: Budget) -> None:
     optimizer = optimizer_of()
     scheduler = ScheduleLR(optimizer, WARM, budget)
     with pytest.warns(UserWarning, match=rf"advance\({budget.unit}\)") as caught:
+        scheduler.step()
+        assert len(caught) == 1, "the first step tells"
         for _ in range(20):
             scheduler.step()
     assert len(caught) == 1

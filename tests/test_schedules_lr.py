@@ -342,6 +342,21 @@ def test_a_rate_that_is_not_finite_is_refused(bad: Any) -> None:
     assert optimizer.param_groups[0]["lr"] == 0.3
 
 
+class Spiked(Constant, listed=False):
+    """Wrong in the middle of the run, fine at both of its ends."""
+
+    def _at(self, t: Any, T: float) -> Any:
+        return np.where(abs(t - T / 2) < 3, self.value - 2.0, 1.0)
+
+
+def test_a_shape_of_ones_own_that_is_negative_on_the_way_is_refused_at_once() -> None:
+    optimizer = optimizer_of(0.3)
+    with pytest.raises(ValueError, match=r"multiplier -1\.0 at position 4\d.* of 100"):
+        ScheduleLR(optimizer, Spiked(), 100)
+    assert rates(optimizer) == [0.3]
+    assert "initial_lr" not in optimizer.param_groups[0]
+
+
 def test_an_optimizer_without_groups_is_refused() -> None:
     optimizer = optimizer_of()
     optimizer.param_groups.clear()

@@ -123,6 +123,10 @@ def test_cooldown_takes_any_schedule_as_its_shape():
     assert Constant().cooldown(0.5, "cosine") == Constant().cooldown(0.5, Cosine())
 
 
+def test_the_first_update_of_a_cooldown_belongs_to_its_shape():
+    assert Constant().cooldown(4, Constant(0.5))([5, 6, 7], 10).tolist() == [1.0, 0.5, 0.5]
+
+
 def test_cooldown_of_nothing_does_nothing():
     assert (bits(REX().cooldown(0)(t, T)) == bits(REX()(t, T))).all()
     assert WSD(decay=0).values(5).tolist() == [1.0] * 5
@@ -167,6 +171,11 @@ def test_product_with_a_schedule_and_with_a_number():
 def test_reflect_is_its_formula(d):
     p = Polynomial(1.3)(t, T)
     assert Polynomial(1.3).reflect(d)(t, T) == near(p / ((1 - d) + d * p))
+
+
+def test_reflect_refuses_a_profile_that_is_hardly_above_one():
+    with pytest.raises(ValueError, match=r"reaches 1\.001"):
+        Constant(1.001).reflect(0.5)(0, T)
 
 
 def test_reflect_refuses_a_profile_above_one():
@@ -378,6 +387,7 @@ def test_operators_against_the_reference(schedule, total):
         (Linear().repeat((4, 5)), r"lengths=\(4, 5\).* add up to 9.* 10 long"),
         (Linear().repeat((6, 5)), r"lengths=\(6, 5\).* add up to 11.* 10 long"),
         (Linear().repeat((0.5, 0.4)), r"lengths=\(0\.5, 0\.4\).* add up to 9.* 10 long"),
+        (Linear().repeat((0.5, 0.499)), r"lengths=\(0\.5, 0\.499\).* add up to 9\.99, .* 10 long"),
         (Linear().repeat((0.5, 4)), r"lengths=\(0\.5, 4\).* add up to 9.* 10 long"),
         (Cosine().then(Linear().warmup(6), at=0.5), r"warmup length=6 does not fit.* 5 long"),
         (Linear().warmup(3).repeat(5), r"warmup length=3 does not fit.* 2 long"),

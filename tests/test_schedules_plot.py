@@ -35,6 +35,12 @@ def test_lines_are_the_values_of_the_schedules():
         assert schedule.values(50).max() == pytest.approx(y.max(), abs=0.05)
 
 
+def test_more_lines_than_colours_are_told_apart_by_their_dashes():
+    ax = plot_schedules({str(d): REX(d) for d in np.linspace(-1, 0.9, 20)}, 10)
+    styles = {(line.get_color(), line.get_linestyle()) for line in ax.get_lines()}
+    assert len(styles) == 20
+
+
 def test_labels_and_axes_are_taken():
     figure, (left, right) = plt.subplots(1, 2)
     ax = plot_schedules({"ours": REX(), "theirs": Linear()}, 10, ax=right)

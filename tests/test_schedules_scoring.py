@@ -413,6 +413,10 @@ def test_an_extension_is_no_worse_than_naive_ones(done, n, T, planned, shape):
     assert 0 < found.fresh <= found.bound
 
 
+def test_a_cooldown_takes_any_twentieth_of_a_continuation():
+    assert [20 * part for part in COOLDOWNS] == pytest.approx(range(1, 21))
+
+
 def test_an_extension_says_what_it_did():
     n, T = 400, 1000
     found = extend(WSD(), n, T, shape="linear")

@@ -1,7 +1,5 @@
 """Fashion-MNIST as tensors: the first 10,000 training images, and the test images held out."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import torch

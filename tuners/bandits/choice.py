@@ -1,7 +1,5 @@
 """What a bandit answers when it is asked."""
 
-from __future__ import annotations
-
 import math
 from typing import Any, NamedTuple
 

@@ -1,7 +1,5 @@
 """The best of the fixed solvers: what a search is measured by."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Mapping
 from typing import NamedTuple

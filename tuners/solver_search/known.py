@@ -1,7 +1,5 @@
 """What every search over schedules shares: what it was told, and the best of it."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 import math

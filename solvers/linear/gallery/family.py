@@ -1,7 +1,5 @@
 """What a family of systems is: lazy, seeded, iterable again and again, sliceable."""
 
-from __future__ import annotations
-
 from abc import ABC, abstractmethod
 from collections.abc import Generator
 from dataclasses import dataclass
@@ -89,8 +87,8 @@ class Family(ABC):
     @overload
     def __getitem__(self, index: int) -> System: ...
     @overload
-    def __getitem__(self, index: slice) -> Family: ...
-    def __getitem__(self, index: int | slice) -> System | Family:
+    def __getitem__(self, index: slice) -> "Family": ...
+    def __getitem__(self, index: int | slice) -> "System | Family":
         """A system, or the family of some; where each needs the last, those before are solved."""
         if isinstance(index, slice):
             return Slice(self, range(len(self))[index])
