@@ -104,6 +104,51 @@ def test_shifts(system: str) -> None:
         base.shifted(-4.0)
 
 
+@pytest.mark.parametrize("system", [A, Stencil.laplacian(4, 5)], ids=["rows", "stencil"])
+def test_products_want_vectors_of_the_right_length(system: object) -> None:
+    """The compiled loop trusts the length: a wrong one would read and write beyond the vector."""
+    splitting = Splitting.of(system)
+    for bad, error, message in (
+        (np.ones(19), ValueError, r"x: expected shape \(20,\) .* got \(19,\)"),
+        (np.ones(300), ValueError, r"got \(300,\)"),
+        (np.ones((20, 2, 2)), ValueError, "x: expected shape"),
+        (1j * B, TypeError, "x is complex"),
+        (["a"] * 20, TypeError, "x: expected numbers"),
+        ([[1.0], [1.0, 2.0]], ValueError, "x: expected an array"),
+    ):
+        with pytest.raises(error, match=message):
+            splitting @ bad
+    assert (splitting @ np.ones((20, 0))).shape == (20, 0)
+
+
+@pytest.mark.parametrize(
+    "system", [A, A.toarray().tolist(), Stencil.laplacian(4, 5)], ids=["rows", "lists", "stencil"]
+)
+def test_a_real_matrix_serves_complex_right_hand_sides(system: object) -> None:
+    rhs = B + 1j * B[::-1]
+    for method in ("sor", "ssor", "ssor_cg", "cg"):
+        np.testing.assert_allclose(A @ solve(system, rhs, method, 1.2, rtol=1e-12).x, rhs)
+    x, info = ssor_cg(system, rhs, "Mb", omega=1.2, rtol=1e-12)
+    assert info == 0 and np.allclose(A @ x, rhs)
+    M = ssor_preconditioner(system, 1.3)
+    np.testing.assert_allclose(M @ rhs, M @ rhs.real + 1j * (M @ rhs.imag), rtol=1e-14)
+    assert np.abs((M @ rhs).imag).min() > 0
+    for given in (Splitting.of(A), Splitting.of(system)):
+        with pytest.raises(TypeError, match="b is complex"):  # not: without its imaginary part
+            ssor_cg(given, rhs, M=np.eye(20))
+
+
+def test_the_shape_of_a_stencil_may_be_a_list() -> None:
+    center = np.full((4, 5), 4.0)
+    stencil = Stencil([4, np.int64(5)], center, -1, -1, -1, -1)  # type: ignore[arg-type]
+    assert stencil.shape == (4, 5) and abs(stencil.tocsr() - A).max() == 0
+    for bad in ([[4.0], [4.0, 4.0]], "wide"):
+        with pytest.raises((TypeError, ValueError), match="west"):
+            Stencil((4, 5), center, bad, -1, -1, -1)
+    with pytest.raises(ValueError, match="west=nan"):
+        Stencil((4, 5), center, math.nan, -1, -1, -1)
+
+
 def _with(row: int, column: int, value: float) -> np.ndarray:
     dense = A.toarray()
     dense[row, column] = value

@@ -15,7 +15,18 @@ from bandit_tables import LEARNERS, OMEGAS, TUNERS, contexts, play
 from hypothesis import given
 from hypothesis import strategies as st
 from ritard.tuners import Tuner
-from ritard.tuners.bandits import ChebCB, Choice, EpsilonGreedy, Fixed, GPThompson, TsallisINF
+from ritard.tuners.bandits import (
+    ChebCB,
+    Choice,
+    EpsilonGreedy,
+    Estimator,
+    Fixed,
+    GPThompson,
+    PolicyClass,
+    TsallisINF,
+    TsallisINFCB,
+    young_policies,
+)
 from tables import checked
 
 every = pytest.mark.parametrize("make", TUNERS.values(), ids=TUNERS.keys())
@@ -145,10 +156,34 @@ def test_refuses_bad_settings() -> None:
     ):
         with pytest.raises(error):
             make()
+    for seed, error in (
+        (None, TypeError),  # nothing is drawn from outside
+        (True, TypeError),
+        (1.5, TypeError),
+        ("1", TypeError),
+        (np.random.default_rng(0), TypeError),
+        ((), ValueError),
+        ((1, -1), ValueError),
+    ):
+        for make in (lambda s: TsallisINF(OMEGAS, s), lambda s: TsallisINFCB(OMEGAS, s, 0.0, 1.0)):
+            with pytest.raises(error, match="seed="):
+                make(seed)
     for context, error in ((None, TypeError), ("a", TypeError), (math.nan, ValueError)):
         for tuner in (ChebCB(OMEGAS, 0, 0.0, 1.0), GPThompson(OMEGAS, 0, 0.0, 1.0)):
             with pytest.raises(error, match="context"):
                 tuner.ask(context)
+
+
+def test_numbers_of_numpy_are_numbers() -> None:
+    """As seeds and as settings, which a state holds as plain values."""
+    estimator = Estimator(np.float32(2), np.int64(0))
+    for make in (
+        lambda one: TsallisINF(OMEGAS, one(3), estimator, one(1), one(9)),
+        lambda one: TsallisINFCB(OMEGAS, one(3), one(0), one(1), one(2)),
+        lambda one: PolicyClass(TsallisINF(young_policies(one(4), count=one(3)), [one(3), 1])),
+    ):
+        for one in (np.int64, np.int32):
+            assert json.dumps(make(one).state_dict()) == json.dumps(make(int).state_dict())
 
 
 @checked

@@ -46,8 +46,8 @@ def test_young_policies_are_even_at_the_least_context() -> None:
     omegas = [policy(-0.15) for policy in policies]
     np.testing.assert_allclose(omegas, np.linspace(1, 1.95, 11), atol=1e-12)
     assert all(np.diff([policy(0.4) for policy in policies]) > 0)
-    for bad, error in (({"count": 1}, ValueError), ({"low": -5.0}, ValueError)):
-        with pytest.raises(error):
+    for bad in ({"count": 1}, {"low": -4.0}, {"omega_max": 0.5}, {"omega_max": math.nan}):
+        with pytest.raises(ValueError, match=next(iter(bad))):
             young_policies(4.0, **bad)
 
 

@@ -228,6 +228,18 @@ def test_errors_keep_what_was_solved(spoil, settings, message, tmp_path) -> None
     _same(mended, tune_sequence(_systems(20), _cheb(), **settings))
 
 
+def test_numbers_of_numpy_are_settings_and_contexts(tmp_path) -> None:
+    def stop(*_):
+        raise KeyboardInterrupt
+
+    systems = [(A, b, np.float32(c)) for A, b, c in _systems(5)]
+    run = {"rtol": np.float32(1e-4), "maxiter": np.int64(99), "checkpoint": tmp_path / "state.npz"}
+    with pytest.raises(KeyboardInterrupt):  # the checkpoint holds a choice not told
+        tune_sequence(systems, _cheb(), method=stop, **run)
+    whole = tune_sequence(systems, _cheb(), **run | {"checkpoint": tmp_path / "other.npz"})
+    assert len(whole) == 5 and whole.converged.all()
+
+
 def test_sizes_may_change_without_warm_start() -> None:
     systems = [(Stencil.laplacian(n, n), np.ones(n * n), 0.0) for n in (4, 7, 5)]
     assert tune_sequence(systems, _cheb()).converged.all()
