@@ -113,6 +113,7 @@ def test_refuses_what_is_not_its_own_unchanged(make) -> None:
         (TypeError, "choice", ("fast", 1.0)),
         (ValueError, "arm", (choice._replace(arm=99), 1.0)),
         (ValueError, "arm", (choice._replace(arm=-1), 1.0)),
+        ((TypeError, ValueError), "arm", (tuner.ask(0.1)._replace(arm=0.0), 1.0)),
         (TypeError, "cost", (tuner.ask(0.1), "slow")),
         (TypeError, "cost", (tuner.ask(0.1), True)),
     ]
