@@ -226,9 +226,11 @@ class ScheduleLR(LRScheduler):
 
         Schedule and horizon are those given to the constructor: another horizon than the saved
         one is fine, another schedule is an error. It may come before or after
-        ``optimizer.load_state_dict``. Where the rates were not this scheduler's when the state
-        was saved (another one had taken over in a SequentialLR), none are written. So, to hand
-        over to a new scheduler of the same optimizer, take the old state before building it.
+        ``optimizer.load_state_dict``; with another horizon after it, or call :meth:`apply` then
+        (the optimizer brings the old horizon's rates with it). Where the rates were not this
+        scheduler's when the state was saved (another one had taken over in a SequentialLR), none
+        are written. So, to hand over to a new scheduler of the same optimizer, take the old state
+        before building it.
 
         Raises:
             TypeError: not a dict. Nothing has been changed then, nor is it by a ValueError:

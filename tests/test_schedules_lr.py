@@ -41,6 +41,7 @@ from torch.optim.lr_scheduler import (
     ReduceLROnPlateau,
     SequentialLR,
 )
+from torch.optim.swa_utils import SWALR
 
 WARM = REX().warmup(3).floor(0.05)
 DEEP = (
@@ -527,6 +528,59 @@ def test_another_horizon_gives_the_closed_form_of_the_new_one(
         # Under epochs the int in warmup(3) counts epochs, here as everywhere.
         assert rates(optimizer) == [base * WARM(t, Budget.of(new)) for base in (0.3, 0.01)]
         scheduler.step()
+
+
+@pytest.mark.parametrize("optimizer_last", [True, False])
+def test_another_horizon_on_resume_in_both_orders(optimizer_last: bool) -> None:
+    optimizer = optimizer_of(0.3, torch.tensor(0.01, dtype=torch.float64))
+    scheduler = ScheduleLR(optimizer, WARM, 20)
+    go_on(optimizer, scheduler, 12)
+    held, state = through_torch(optimizer.state_dict()), through_json(scheduler.state_dict())
+    optimizer = optimizer_of(0.3, torch.tensor(0.01, dtype=torch.float64))
+    scheduler = ScheduleLR(optimizer, WARM, 40)
+    if optimizer_last:
+        scheduler.load_state_dict(state)
+        optimizer.load_state_dict(held)
+        assert rates(optimizer) == [base * WARM(12, 20) for base in (0.3, 0.01)]
+        scheduler.apply()
+    else:
+        optimizer.load_state_dict(held)
+        scheduler.load_state_dict(state)
+    for t in range(12, 40):
+        assert rates(optimizer) == [base * WARM(t, 40) for base in (0.3, 0.01)]
+        scheduler.step()
+
+
+def test_swalr_takes_over_and_a_resume_leaves_it_the_rate() -> None:
+    def run(cut: int | None) -> list[float]:
+        def built() -> tuple[Optimizer, ScheduleLR, SWALR | None]:
+            optimizer = optimizer_of(0.3)
+            return optimizer, ScheduleLR(optimizer, WARM, 20), None
+
+        optimizer, ours, late = built()
+        seen = list[float]()
+        for t in range(20):
+            if t == cut:
+                held, mine = through_torch([optimizer.state_dict(), ours.state_dict()])
+                rest = late.state_dict() if late else None
+                optimizer, ours, late = built()
+                late = SWALR(optimizer, swa_lr=0.05, anneal_epochs=4) if rest else None
+                optimizer.load_state_dict(held)
+                ours.load_state_dict(mine)
+                if late and rest:
+                    late.load_state_dict(rest)
+            elif t == 9:
+                late = SWALR(optimizer, swa_lr=0.05, anneal_epochs=4)
+            seen += rates(optimizer)
+            optimizer.step()
+            (late or ours).step()
+        return seen
+
+    whole = run(None)
+    assert whole[:9] == [0.3 * WARM(t, 20) for t in range(9)]
+    assert whole[-1] == pytest.approx(0.05)
+    for cut in {*range(1, 20)} - {9}:
+        assert run(cut) == whole, cut
 
 
 def test_a_horizon_that_does_not_fit_is_refused_and_nothing_changes() -> None:
