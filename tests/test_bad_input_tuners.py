@@ -264,7 +264,7 @@ for _name in TUNERS:
         Wrong(_of, ("state_dict", "rng"), damaged(rng={}), on=_made),
         Wrong(_of, ("state_dict", "rng"), damaged(rng=3), on=_made),
     ]
-    if _name != "Fixed":
+    if _name not in ("Fixed", "lanczos_young"):  # they keep no arrays
         BANDITS.append(Wrong(_of, ("state_dict", "arrays"), damaged(arrays=3), on=_made))
 
 # ---- AutoLRS -------------------------------------------------------------------------------
