@@ -6,9 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from ._learner import Array, Learner, Seed
+from ._learner import Learner, Seed
 from .choice import Choice
 
 
@@ -28,11 +27,8 @@ class Means(Learner):
         self._mean[i] += off / self._n[i]
         self._squares[i] += off * (excess - self._mean[i])
 
-    def _untried(self) -> NDArray[np.intp]:
-        """Numbers of the arms without any cost yet."""
-        return np.flatnonzero(self._n == 0)
-
-    def _least(self, index: Array) -> tuple[int, float, tuple[float, ...]]:
-        """The arm of least index, untried arms first, in their order."""
-        untried = self._untried()
-        return int(untried[0] if len(untried) else np.argmin(index)), 1.0, ()
+    def _untried(self) -> int | None:
+        """The first arm without any cost yet; None where there is none left."""
+        if np.count_nonzero(self._n) == len(self._n):
+            return None
+        return int(self._n.argmin())

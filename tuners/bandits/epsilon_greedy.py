@@ -37,10 +37,10 @@ class EpsilonGreedy(Means):
         self.epsilon = number("epsilon", epsilon, low=0, high=1)
 
     def _draw(self, x: float) -> tuple[int, float, tuple[float, ...]]:
-        best, _, _ = self._least(self._mean)
-        if len(self._untried()):
-            return best, 1.0, ()
-        d = len(self.arms)
+        untried = self._untried()
+        if untried is not None:
+            return untried, 1.0, ()
+        d, best = len(self.arms), int(self._mean.argmin())
         arm = int(self._rng.integers(d)) if self._rng.random() < self.epsilon else best
         return arm, self.epsilon / d + (1 - self.epsilon) * (arm == best), ()
 

@@ -23,7 +23,10 @@ class ThompsonSampling(Means):
     """
 
     def _draw(self, x: float) -> tuple[int, float, tuple[float, ...]]:
-        noise = self._rng.standard_normal(len(self.arms))
-        n = np.maximum(self._n, 1.0)
-        v = self._squares.sum() / max(n.sum() - len(n), 1.0)
-        return self._least(self._mean + np.sqrt(v / n) * noise)
+        d = len(self.arms)
+        noise = self._rng.standard_normal(d)
+        arm = self._untried()
+        if arm is None:
+            v = self._squares.sum() / max(self._costs.count - d, 1)
+            arm = int((self._mean + np.sqrt(v / self._n) * noise).argmin())
+        return arm, 1.0, ()

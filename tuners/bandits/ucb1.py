@@ -23,5 +23,8 @@ class UCB1(Means):
     """
 
     def _draw(self, x: float) -> tuple[int, float, tuple[float, ...]]:
-        t, K = max(self._costs.count, 1), self._costs.worst or 1.0
-        return self._least(self._mean / K - np.sqrt(2.0 * math.log(t) / np.maximum(self._n, 1.0)))
+        arm = self._untried()
+        if arm is None:
+            t, K = self._costs.count, self._costs.worst or 1.0
+            arm = int((self._mean / K - np.sqrt(2.0 * math.log(t) / self._n)).argmin())
+        return arm, 1.0, ()
