@@ -15,7 +15,6 @@ from ritard.solvers.diffusion import (
     EDM,
     CoefficientTable,
     Discrete,
-    Flow,
     NoiseSchedule,
     SolverSchedule,
     SolverStep,
@@ -34,15 +33,9 @@ from ritard.solvers.diffusion import (
     unipc,
 )
 from ritard.solvers.diffusion.phi import derivative_weights, phi
+from solver_schedules import NOISES, schedules
 from tables import checked
 
-NOISES = [
-    VPLinear(),
-    VPCosine(),
-    EDM(),
-    Flow(),
-    Discrete.from_betas("scaled_linear", 8.5e-4, 0.012),
-]
 named = pytest.mark.parametrize("noise", NOISES, ids=lambda noise: noise.name)
 
 
@@ -254,40 +247,6 @@ def test_scalings_by_their_definition(kind):
         assert slope(scaling) / slope("none") == pytest.approx(factor, rel=1e-9)
 
 
-steps = st.builds(
-    dict,
-    prediction=st.sampled_from(["noise", "data"]),
-    order=st.integers(1, 4),
-    start=st.integers(1, 3),
-    scaling=st.sampled_from(["none", "bh1", "bh2", "pexp", "mexp"]) | st.floats(-0.5, 0.5),
-    corrector=st.sampled_from(["none", "pseudo", "implicit"]),
-    points=st.none() | st.integers(1, 3),
-)
-
-
-@st.composite
-def schedules(draw, noise=None):
-    """Any valid schedule."""
-    noise = noise or draw(st.sampled_from(NOISES[:3]))
-    gaps = draw(st.lists(st.floats(0.05, 1.2), min_size=1, max_size=6))
-    lam = float(noise.lambda_at(noise.t_max)) + 0.01
-    lambdas = np.cumsum([lam, *gaps])
-    assume(lambdas[-1] < float(noise.lambda_at(noise.t_min)))
-    chosen = []
-    for i in range(1, len(gaps) + 1):
-        step = draw(steps)
-        step["order"] = min(step["order"], i)
-        step["start"] = min(step["start"], i)
-        if step["points"] is not None:
-            step["points"] = min(step["points"], step["order"] - 1) or None
-        if i == len(gaps):
-            step["corrector"] = "none"
-        chosen.append(SolverStep(**step))
-    first = draw(st.sampled_from(["network", "zero", "unit"]))
-    times = [float(noise.time_at(float(v))) for v in lambdas]
-    return SolverSchedule(noise, times, chosen, first, {"seed": 3})
-
-
 @checked
 @given(schedules())
 def test_any_schedule_gives_a_sound_table(schedule):
@@ -307,17 +266,6 @@ def test_any_schedule_gives_a_sound_table(schedule):
             exact = t.sigma - s.sigma * t.alpha / s.alpha
         size = max(abs(c) for _, c in row.terms)
         assert weight == pytest.approx(exact, abs=1e-9 * max(size, 1))
-
-
-@checked
-@given(schedules())
-def test_json_and_back(schedule):
-    text = json.dumps(schedule.to_dict(), allow_nan=False)
-    again = SolverSchedule.from_dict(json.loads(text))
-    assert again == schedule
-    assert again.record == schedule.record
-    table = lower(schedule)
-    assert CoefficientTable.from_dict(json.loads(json.dumps(table.to_dict()))) == table
 
 
 @checked
