@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from ritard.experiments.relax.problems import get_problem, problem_names
 from ritard.experiments.relax.tabulate import Solver, tabulate
-from ritard.solvers.linear.gallery import Heat, VariableHeat
+from ritard.solvers.linear.gallery import Heat, VariableHeat, laplacian
 from scipy.sparse import diags_array, tril
 from scipy.sparse.linalg import splu
 
@@ -160,6 +160,16 @@ def test_the_papers_shifts_at_nx_10():
     family = get_problem("shifted-high").build(10, 4, 0)
     assert family.context_range == pytest.approx((-0.15, 0.45))
     assert get_problem("variable-heat").build(9, 4, 0) == VariableHeat(9, 4)
+
+
+@pytest.mark.parametrize("name", ["shifted-low", "shifted-high", "nine-point"])
+def test_shifts_are_the_papers_in_proportion_to_the_least_eigenvalue(name):
+    least = [np.linalg.eigvalsh(laplacian(10, 10).toarray())[0]]
+    family = get_problem(name).build(7, 4, 0)
+    least.append(np.linalg.eigvalsh(family.matrix(0.0).toarray())[0])
+    assert family.context_range == pytest.approx(
+        [shift * least[1] / least[0] for shift in (-0.15, 0.45)]
+    )
 
 
 @pytest.mark.parametrize("name", ["nosuch", "spd:nosuch", "spd:", ""])

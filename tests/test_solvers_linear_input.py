@@ -160,6 +160,7 @@ def _with(row: int, column: int, value: float) -> np.ndarray:
     [
         (_with(7, 7, 0.0), ValueError, "row 7 is zero"),
         (_with(7, 7, 1e-17), ValueError, r"row 7 is tiny \(1e-17\)"),
+        (_with(7, 7, -2.2e-16), ValueError, r"row 7 is tiny \(-2.2e-16\)"),  # epsilon is 2.22e-16
         (_with(3, 4, math.nan), ValueError, r"entry \(3, 4\) is nan"),
         (_with(19, 18, math.inf), ValueError, r"entry \(19, 18\) is inf"),
         (np.ones((3, 4)), ValueError, r"square matrix, got shape \(3, 4\)"),
@@ -180,6 +181,10 @@ def test_bad_matrices(matrix: object, error: type[Exception], message: str) -> N
     ):
         with pytest.raises(error, match=message):
             call()
+
+
+def test_a_diagonal_that_is_small_but_not_tiny_beside_its_row_passes() -> None:
+    assert Splitting.of(_with(7, 7, 2.3e-16)).diagonal[7] == 2.3e-16  # others in the row are 1
 
 
 def test_a_zero_row_of_a_sparse_matrix_is_named() -> None:

@@ -19,6 +19,7 @@ from ritard.solvers.linear import (
     ssor,
 )
 from ritard.solvers.linear.kernels import control
+from ritard.solvers.linear.solve import Limits
 
 SWEEPS = ("forward", "backward", "symmetric")
 
@@ -148,6 +149,10 @@ def test_maxiter_ends_a_solve_and_zero_tolerances_run_exactly_so_many() -> None:
         assert none.iterations == 0 and none.residual_norms[0] == pytest.approx(np.sqrt(63))
         with pytest.raises(ValueError, match="give maxiter"):
             solve(A, b, method, rtol=0)
+        least = 10_000 if method in ("sor", "ssor") else 0
+        for order in (7, 2000):
+            limits = Limits.read(1e-5, 0.0, None, "b", method, order)
+            assert limits.maxiter == max(10 * order, least)
     exact = solve(A, np.zeros(63), x0=np.ones(63), rtol=0, maxiter=5)
     assert exact.iterations == 5 and 0 < exact.residual_norms[-1] < exact.residual_norms[0]
     assert solve(A, np.ones(63), omega=1.4, rtol=0, maxiter=500).iterations == 500  # to 0 and on
@@ -253,6 +258,29 @@ def test_a_steady_rate_gives_adaptive_omega_youngs_best(omega: float) -> None:
         assert state[control.OMEGA] == omega
         control.adapt(state, rate**k)
     assert state[control.OMEGA] == pytest.approx(optimal_omega(beta), rel=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("rate", "previous", "since", "rises"),
+    [  # omega = 1.5, F = 0.75: R must exceed 0.5946, and have moved by at most 0.1 (1 - R)
+        (0.597, 0.597, 5, True),
+        (0.592, 0.592, 5, False),
+        (0.8, 0.7801, 5, True),
+        (0.8, 0.7799, 5, False),
+        (0.8, 0.8199, 5, True),
+        (0.8, 0.8201, 5, False),
+        (0.8, 0.8, 4, False),
+        (1.0, 1.0, 5, False),
+    ],
+)
+def test_adaptive_omega_rises_when_its_three_conditions_hold(rate, previous, since, rises) -> None:
+    state = np.zeros(8)
+    state[[control.OMEGA, control.WAIT, control.EXPONENT, control.SETTLED]] = 1.5, 5, 0.75, 0.1
+    state[[control.CHANGE, control.RATE, control.SINCE]] = 2.0, previous, since - 1
+    control.adapt(state, 2.0 * rate)
+    mu = (rate + 0.5) / (1.5 * np.sqrt(rate))
+    assert state[control.OMEGA] == (pytest.approx(optimal_omega(mu)) if rises else 1.5)
+    assert state[control.SINCE] == (0 if rises else since)
 
 
 def test_interrupts_are_heard_and_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:

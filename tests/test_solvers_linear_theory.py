@@ -25,7 +25,7 @@ def test_youngs_omega_of_the_papers_grid(shift: float, omega: float) -> None:
     assert optimal_omega(BETA[shift]) == pytest.approx(omega, abs=6e-5)
 
 
-@pytest.mark.parametrize("omega", [0.5, 1.0, 1.3, 1.55, 1.6, 1.9])
+@pytest.mark.parametrize("omega", [0.5, 1.0, 1.3, 1.55, 1.565, 1.6, 1.9])
 @pytest.mark.parametrize("shift", BETA)
 def test_the_rate_is_the_spectral_radius_of_the_iteration(shift: float, omega: float) -> None:
     A = Stencil.laplacian(10, 10, shift).tocsr().toarray()

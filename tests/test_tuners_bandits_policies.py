@@ -33,6 +33,12 @@ def test_youngs_policy(c, omega) -> None:
     assert YoungPolicy(RADIUS, 4.0)(None) == YoungPolicy(RADIUS, 4.0)(0.0)
 
 
+def test_defaults() -> None:
+    assert YoungPolicy(RADIUS, 4.0)(-0.17) == YoungPolicy(RADIUS, 4.0, 1.95)(-0.17) == 1.95
+    assert lanczos_young(Stencil.laplacian(9, 9)).ask(-0.2).value == 1.95
+    assert EpsilonGreedy(OMEGAS, seed=0).epsilon == 0.1
+
+
 def test_policies_cap_omega_where_the_matrix_is_singular_or_worse() -> None:
     for c in (-0.17, -1.0, -4.0, -5.0):
         assert YoungPolicy(RADIUS, 4.0, omega_max=1.9)(c) == 1.9

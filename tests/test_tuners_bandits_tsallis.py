@@ -122,6 +122,11 @@ def test_baselines_begin_where_an_arm_is_likely_enough(t, baseline) -> None:
     assert B.tolist() == [baseline] * 4
 
 
+def test_the_two_estimators() -> None:
+    assert Estimator(rate=4.0, baseline=0.5) == REDUCED_VARIANCE == TsallisINF(OMEGAS, 0).estimator
+    assert Estimator(rate=2.0, baseline=0.0) == IMPORTANCE_WEIGHTED  # the paper's
+
+
 def test_scale_is_the_mean_seen_or_the_one_known() -> None:
     mean, known = (
         TsallisINF(range(3), 0, cost_min=1.0),
