@@ -323,7 +323,7 @@ def test_what_diverged_is_stored_too(tmp_path):
 def test_another_file_is_not_overwritten(tmp_path, text):
     path = tmp_path / "report.json"
     path.write_text(text)
-    with pytest.raises(ValueError, match=r"report\.json: not a report of the convex suite"):
+    with pytest.raises(ValueError, match=r"report\.json is damaged"):
         Store(path, SHORT)
     assert path.read_text() == text
 

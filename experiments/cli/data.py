@@ -8,7 +8,6 @@ import typer
 
 from ..data import ChecksumError, dataset, find, locate, names
 from ..failure import Failure
-from ..records import json_text
 from . import options, output
 
 data_app = typer.Typer(no_args_is_help=True, help="The data sets: list, fetch, find.")
@@ -19,6 +18,8 @@ def list_sets(json: options.Json = False) -> None:
     """All data sets: size, where it is or whether it can be downloaded, licence."""
     rows = [_row(name) for name in names()]
     if json:
+        from ..records import json_text
+
         output.show_json(json_text({"sets": rows}))
         return
     for row in rows:
@@ -40,6 +41,8 @@ def fetch_sets(
         if not json:
             output.say(f"{name}: {folders[name]}")
     if json:
+        from ..records import json_text
+
         output.show_json(json_text({"folders": folders}))
 
 
@@ -53,6 +56,8 @@ def where(
     if folder is None:
         raise Failure(f"{name}: not on this machine; try: ritard data fetch {name}")
     if json:
+        from ..records import json_text
+
         output.show_json(json_text({"folders": {name: str(folder)}}))
     else:
         output.say(str(folder))
