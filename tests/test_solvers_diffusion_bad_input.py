@@ -7,6 +7,8 @@ import pytest
 import torch
 from ritard.solvers.diffusion import (
     CoefficientTable,
+    Discrete,
+    Execution,
     Flow,
     GaussianMixture,
     Model,
@@ -184,6 +186,11 @@ ROWS = {
     "row 1: coefficient nan of node 1": {"scale": math.nan},
     "row 1: coefficient inf of node 0": {"terms": [[0, math.inf]]},
     "row 1: uses the output at node 3": {"terms": [[3, 1.0]]},
+    "row 1: uses the output at node 1 twice": {"terms": [[1, 0.5], [1, 0.5]]},
+    "evaluate='yes'": {"evaluate": "yes"},
+    "target=True": {"target": True},
+    "base=1.0": {"base": 1.0},
+    "node=False": {"terms": [[False, 1.0]]},
     "damaged": {"terms": 4},
 }
 
@@ -202,3 +209,46 @@ def test_a_table_that_evaluates_after_its_end():
     saved["rows"] = []
     with pytest.raises(ValueError, match="rows: expected at least one"):
         CoefficientTable.from_dict(saved)
+
+
+@pytest.mark.parametrize(
+    ("entry", "value", "message"),
+    [(2, -0.1, "node 1: t, alpha"), (3, -1.0, "node 1: t, alpha"), (1, "nan", "lambda is nan")],
+)
+def test_places_that_are_none(entry, value, message):
+    saved = json.loads(json.dumps(TABLE.to_dict()))
+    saved["nodes"][1][entry] = value
+    with pytest.raises(ValueError, match=message):
+        CoefficientTable.from_dict(saved)
+
+
+def test_a_table_is_lowered_already_and_has_its_own_times():
+    assert lower(TABLE) is TABLE
+    with pytest.raises(ValueError, match="times: a coefficient table has its own"):
+        lower(TABLE, times=GRID)
+    with pytest.raises(ValueError, match="made for noise schedule"):
+        lower(TABLE, Flow())
+
+
+def test_a_record_is_a_dict():
+    with pytest.raises(TypeError, match="record=3"):
+        SolverSchedule(VP, GRID, (FIRST,) * 4, "network", 3)
+    with pytest.raises(ValueError, match="record=None"):
+        SolverSchedule.from_dict({**SAVED, "record": None})
+
+
+@pytest.mark.parametrize("values", [[10**400, 0.5], ["x", 0.5], 3])
+def test_a_training_table_of_what_is_no_number(values):
+    with pytest.raises(TypeError, match="alphas_cumprod="):
+        Discrete(values)
+    with pytest.raises(TypeError, match="shape="):
+        Discrete.from_betas(values)
+
+
+def test_a_state_of_another_shape_or_of_whole_numbers():
+    run = Execution(TABLE, X)
+    run.advance(X, "noise")
+    with pytest.raises(ValueError, match=r"x: shape \(1, 3\), expected that"):
+        run.keep_state(X[:1])
+    with pytest.raises(TypeError, match="x: expected a floating tensor"):
+        Execution(TABLE, X.long())

@@ -208,6 +208,7 @@ def test_timesteps_keep_their_fractions_and_reach_the_network():
     assert scheduler.timesteps.dtype == torch.float32
     assert scheduler.timesteps.tolist() == pytest.approx(schedule.times[:-1])
     assert any(t != round(t) for t in scheduler.timesteps.tolist())
+    scheduler = RitardScheduler()
     scheduler.set_timesteps(timesteps=[900.25, 500.5, 20.75])
     assert scheduler.timesteps.tolist() == [900.25, 500.5, 20.75]
     assert scheduler.num_inference_steps == 3
@@ -218,6 +219,27 @@ def test_sigmas_may_be_given_as_published():
     scheduler = RitardScheduler(beta_schedule="scaled_linear", beta_start=8.5e-4, beta_end=0.012)
     scheduler.set_timesteps(sigmas=levels[1:])
     assert scheduler.sigmas.tolist() == pytest.approx(levels[1:], rel=1e-5)
+
+
+@pytest.mark.parametrize("form", [list, np.array, torch.tensor])
+def test_levels_come_as_lists_arrays_or_tensors(form):
+    """Flow pipelines pass np.linspace(1, 1 / n, n)."""
+    flow = RitardScheduler(use_flow_sigmas=True, prediction_type="flow_prediction")
+    flow.set_timesteps(sigmas=form([1.0, 0.75, 0.5, 0.25]))
+    assert flow.timesteps.tolist() == [1000.0, 750.0, 500.0, 250.0]
+    scheduler = RitardScheduler()
+    scheduler.set_timesteps(timesteps=form([900.5, 300.25]))
+    assert scheduler.timesteps.tolist() == [900.5, 300.25]
+
+
+@pytest.mark.parametrize("times", [{"timesteps": [900, 300]}, {"sigmas": [10.0, 1.0]}])
+def test_times_of_the_pipelines_own_replace_the_schedule_with_a_warning(times):
+    (name,) = times
+    with pytest.warns(UserWarning, match=f"{name}: the schedule has its own; the fixed solver"):
+        RitardScheduler(schedule=tables()).set_timesteps(**times)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        RitardScheduler().set_timesteps(**times)
 
 
 def test_a_schedule_serves_one_number_of_steps():
@@ -317,6 +339,8 @@ def test_noise_is_added_by_the_table_in_the_samples_dtype():
     sides = [scheduler.add_noise(x, eps, torch.tensor([t, t])) for t in (500, 501)]
     assert torch.allclose(between, (sides[0] + sides[1]) / 2, atol=1e-4)
     assert scheduler.add_noise(x.half(), eps.half(), times).dtype == torch.float16
+    for one in (500, torch.tensor(500), [500, 500]):
+        assert torch.equal(scheduler.add_noise(x, eps, one), sides[0])
     flow = RitardScheduler(use_flow_sigmas=True, prediction_type="flow_prediction")
     found = flow.scale_noise(x, torch.tensor([250.0]), eps)
     assert torch.allclose(found, 0.75 * x + 0.25 * eps, atol=1e-6)
@@ -495,6 +519,10 @@ BAD = {
     "num_inference_steps=0": lambda: RitardScheduler().set_timesteps(0),
     r"step 1: times\[1\]=80 after 70": lambda: RitardScheduler().set_timesteps(timesteps=[70, 80]),
     "lambda=": lambda: RitardScheduler().set_timesteps(sigmas=[1e4]),
+    r"sigmas\[1\]=-1": lambda: RitardScheduler().set_timesteps(sigmas=[10.0, -1.0]),
+    r"sigmas\[1\]=0": lambda: RitardScheduler().set_timesteps(sigmas=[10.0, 0.0, 0.0]),
+    r"sigmas=\[\]": lambda: RitardScheduler().set_timesteps(sigmas=[]),
+    r"timesteps=\[\]": lambda: RitardScheduler().set_timesteps(timesteps=[]),
 }  # fmt: skip
 
 
@@ -502,6 +530,44 @@ BAD = {
 def test_refused(message):
     with pytest.raises(ValueError, match=message):
         BAD[message]()
+
+
+@pytest.mark.parametrize("flow", [False, True])
+@pytest.mark.parametrize("count", ["6", 7.5, True])
+def test_a_number_of_steps_that_is_none(flow, count):
+    kind = {"use_flow_sigmas": True, "prediction_type": "flow_prediction"} if flow else {}
+    with pytest.raises(TypeError, match="num_inference_steps="):
+        RitardScheduler(**kind).set_timesteps(count)
+    with pytest.raises(ValueError, match="num_inference_steps=0"):
+        RitardScheduler(**kind).set_timesteps(0)
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"sigmas": [-1.0]}, {"num_inference_steps": 0}, {"device": "nowhere"}]
+)
+@torch.no_grad()
+def test_what_is_refused_leaves_the_run_as_it_was(wrong):
+    scheduler = RitardScheduler(schedule=tables())
+    scheduler.set_timesteps(6)
+    x, *outputs = draws(7)
+    expected = walk(scheduler, outputs, x)[-1]
+    scheduler.set_timesteps(6)
+    half = walk(scheduler, outputs[:3], x)[-1]
+    with pytest.raises((ValueError, RuntimeError)):
+        scheduler.set_timesteps(**wrong)
+    assert scheduler.step_index == 3
+    for t, output in zip(scheduler.timesteps[3:], outputs[3:], strict=True):
+        half = scheduler.step(output, t, half).prev_sample
+    assert torch.equal(half, expected)
+
+
+def test_another_batch_in_the_middle_is_refused():
+    scheduler = RitardScheduler()
+    scheduler.set_timesteps(4)
+    x, output = draws(2)
+    x = scheduler.step(output, scheduler.timesteps[0], x).prev_sample
+    with pytest.raises(ValueError, match=r"shape \(1, 3, 6, 6\)"):
+        scheduler.step(output[:1], scheduler.timesteps[1], x[:1])
 
 
 def test_a_begin_index_beyond_the_end():
@@ -666,6 +732,7 @@ def test_a_latent_pipeline_with_guidance(latent, prediction):
              callback_on_step_end=lambda p, i, t, kw: seen.append(float(t)) or kw)  # fmt: skip
     assert seen == pytest.approx(schedule.times[1:-1])
     # custom levels, as pipelines pass them
+    pipeline.scheduler = RitardScheduler.from_config(own.config)
     assert torch.isfinite(
         prompted(pipeline, None, sigmas=[9.5, 2.5, 0.25], height=16, width=16)
     ).all()

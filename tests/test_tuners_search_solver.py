@@ -3,9 +3,11 @@
 import json
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from ritard.solvers.diffusion import (
@@ -33,6 +35,7 @@ from ritard.tuners.solver_search import (
     Noises,
     OnSamples,
     Progress,
+    Scores,
     SearchResult,
     SolverSearch,
     fixed_samplers,
@@ -177,6 +180,41 @@ def test_a_rmse_and_a_function_of_samples() -> None:
         )
         assert result.settings["objective"] == objective.name
         assert result.scores.validation <= result.fixed_scores.validation
+
+
+def test_one_number_of_evaluations_may_be_numpys() -> None:
+    kept: dict[str, Any] = {"evaluations": 4, "refine": None, "fixed": FEW}
+    one = search_solver(MODEL, NOISES, np.int64(3), method=quick(evaluations=4), **kept)
+    assert isinstance(one, SearchResult)
+    assert list(search_solver(MODEL, NOISES, (3, 3), method=quick(evaluations=4), **kept)) == [3]
+
+
+def test_what_a_refiner_returns_counts_whether_or_not_it_was_told() -> None:
+    """Better in truth, and found without a word to the callback."""
+    better = dpmpp_2m(NOISE, grids.uniform_lambda(NOISE, 30))
+
+    def silent(sampler: Any, train: Any, validation: Any, count: int, callback: Any = None) -> Any:
+        return better
+
+    result = search_solver(
+        MODEL, NOISES, 3, evaluations=24, method=quick(evaluations=12), fixed=FEW, refine=silent
+    )
+    assert result.sampler.times == better.times and result.origin == "refinement"
+
+
+def test_a_score_on_test_that_is_infinite_is_strict_json() -> None:
+    """The network fails on the test noises alone."""
+    model = Model(lambda x, t: MODEL.network(x, t) * math.inf, NOISE, "data")
+    exact = Evaluator(MODEL, NOISES.test).reference
+    judges = Judges(
+        Evaluator(MODEL, NOISES.train),
+        Evaluator(MODEL, NOISES.validation),
+        Evaluator(model, NOISES.test, reference=exact),
+    )
+    result = search_on(judges, 3, 8, method=quick(evaluations=8), refine=None, fixed=FEW)[3]
+    assert result.scores.test == math.inf
+    text = json.dumps(result.to_dict(), allow_nan=False)
+    assert SearchResult.from_dict(json.loads(text)).scores == result.scores
 
 
 # ---- progress and interrupts -------------------------------------------------------------
@@ -354,6 +392,19 @@ def test_damaged_results_are_refused(found: SearchResult, tmp_path: Path) -> Non
         SearchResult.from_dict({**data, "version": 99})
     with pytest.raises(ValueError, match="format"):
         SearchResult.from_dict({**data, "format": "other"})
+    for damage, error in [
+        ({"nfe": "3"}, "nfe='3'"),
+        ({"settings": None}, "settings=None"),
+        ({"interrupted": 1}, "interrupted=1"),
+        ({"costs": {"search": {"evaluations": "x"}}}, "evaluations='x'"),
+        ({"costs": {"search": {"seconds": -1.0}}}, "seconds=-1"),
+        ({"history": [[1.5, 2.0]]}, "history=1.5"),
+    ]:
+        with pytest.raises(ValueError, match=error):
+            SearchResult.from_dict({**data, **damage})
+    assert replace(found, fixed_scores=Scores(0.0, 0.0, 0.0)).ratio == math.inf
+    nothing = Scores(0.0, 0.0, 0.0)
+    assert replace(found, scores=nothing, fixed_scores=nothing).ratio == 1.0
     del data["scores"]
     with pytest.raises(ValueError, match="damaged"):
         SearchResult.from_dict(data)
