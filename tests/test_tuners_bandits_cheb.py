@@ -94,6 +94,20 @@ def test_probabilities_are_the_papers_on_the_history() -> None:
     assert compared > 90
 
 
+def test_a_new_worst_cost_fits_every_arm_again() -> None:
+    """All targets are divided by it, so that no arm may keep its old fit."""
+    tuner = ChebCB(OMEGAS[::4], seed=0, low=-0.15, high=0.65, cost_min=1.0)
+    play(tuner, contexts(80))
+    before, kernels = tuner._theta.copy(), _kernels()
+    tuner.tell(tuner.ask(0.1), 3 * tuner._costs.worst)
+    for G, h, theta, old in zip(tuner._G, tuner._h, tuner._theta, before, strict=True):
+        expected, active = np.zeros((2, 6))
+        ridge = kernels.RIDGE * np.trace(G) * np.eye(6)
+        kernels.box_fit(G + ridge, h / tuner._scale(), tuner._box, expected, active)
+        np.testing.assert_allclose(theta, expected, atol=1e-7)
+        assert np.abs(theta - old).max() > 1e-3
+
+
 def test_contexts_outside_are_clipped_with_one_warning() -> None:
     tuner = ChebCB(OMEGAS, seed=0, low=-0.15, high=0.65)
     play(tuner, contexts(200))

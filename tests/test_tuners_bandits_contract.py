@@ -85,6 +85,14 @@ def test_failures_count_as_the_worst_and_poison_nothing(make) -> None:
     assert not {"nan", "inf"} & set(_leaves(tuner.state_dict()))
 
 
+@every
+def test_costs_whose_squares_no_number_holds_count_as_the_least(make) -> None:
+    tuner = make()
+    for cost in (1e-300, 2e-170, 0.0, 1e-141) * 5:
+        tuner.tell(tuner.ask(0.1), cost)
+    assert not {"nan", "inf"} & set(_leaves(tuner.state_dict()))
+
+
 @pytest.mark.parametrize("name", ["TsallisINF", "ChebCB", "ThompsonSampling", "EpsilonGreedy"])
 def test_a_failure_counts_as_the_worst_seen(name: str) -> None:
     failed, worst = LEARNERS[name](), LEARNERS[name]()

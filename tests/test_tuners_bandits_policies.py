@@ -126,8 +126,14 @@ def test_thompson_draws_from_the_posterior() -> None:
         for off in (-2.0, 2.0) * 4:
             choice = tuner.ask()._replace(arm=arm)
             tuner.tell(choice, mean + off)
-    worse = np.mean([tuner.ask().arm for _ in range(8000)])
     v = 2 * 8 * 4.0 / (16 - 2)
+    noise = np.random.default_rng(1)
+    noise.bit_generator.state = tuner.state_dict()["rng"]
+    for _ in range(300):  # the very draw: the least of mean + sqrt(v / n) z
+        z = noise.standard_normal(2)
+        draw = np.array([10.0, 11.0]) + math.sqrt(v / 8) * z
+        assert tuner.ask().arm == draw.argmin()
+    worse = np.mean([tuner.ask().arm for _ in range(8000)])
     expected = 0.5 * math.erfc(1 / math.sqrt(2 * v / 8) / math.sqrt(2))
     assert abs(worse - expected) < 4 * math.sqrt(expected * (1 - expected) / 8000)
 
