@@ -260,6 +260,15 @@ def test_iris_against_scikit_learn(given):
     assert (np.abs(x - theirs.data).max(1) > 1e-6).sum() <= 2
 
 
+@needs_data
+def test_a_given_set_needs_no_package_for_downloads(given, monkeypatch):
+    def missing():
+        raise ImportError("pooch is not installed")
+
+    monkeypatch.setattr(store, "cache_folder", missing)
+    assert data.locate("libsvm/iris") == given / data.dataset("libsvm/iris").folder
+
+
 @pytest.fixture
 def ritard(capsys):
     """``ritard data`` with some arguments: its exit code, stdout and stderr."""
