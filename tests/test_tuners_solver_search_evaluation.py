@@ -29,6 +29,7 @@ from ritard.tuners.solver_search import (
     fixed_samplers,
     rank_fixed,
 )
+from ritard.tuners.solver_search._books import Books
 from ritard.tuners.solver_search._reference import refined
 
 NOISE = EDM(t_max=20.0, t_min=0.1)
@@ -261,6 +262,25 @@ def test_solutions_are_refined_sample_by_sample() -> None:
     assert found.flatten().tolist() == [1 - 1 / 128, 1 - 2 / 256, 1 - 4 / 512]
     with pytest.raises(RuntimeError, match="1 of 2 reference solutions still move"):
         refined(lambda rows, steps: rows[:, None] * math.log(steps), 2, tol=1e-3)
+
+
+def test_a_part_of_an_evaluation_counts_as_one_and_parts_add_up() -> None:
+    evaluator = Evaluator(MODEL, EPS, reference=torch.zeros_like(EPS))
+    for calls, evaluations in ((1, 1), (3, 1), (4, 1), (5, 2)):
+        before = evaluator.cost.evaluations
+        with evaluator.charged(nfe=4):
+            for _ in range(calls):
+                evaluator.model(EPS, 1.0)
+        assert evaluator.cost.evaluations - before == evaluations
+        evaluator.settle()
+
+
+def test_the_history_of_a_search_has_what_changed_the_best() -> None:
+    books = Books(2)
+    for t, score in ((5.0, 3.0), (4.0, 2.0), (3.0, 2.0), (2.0, math.inf), (1.0, 1.0)):
+        books.take(ddim(NOISE, (20.0, t, 0.1)), score)
+    assert books.history == [(1, 3.0), (2, 2.0), (5, 1.0)]
+    assert [s.score for s in books.top(3)] == [1.0, 2.0, 2.0]
 
 
 # ---- the best fixed sampler --------------------------------------------------------------
