@@ -1,7 +1,5 @@
 """CIFAR-10 from JPEG streams, decoded once and kept."""
 
-import os
-import tempfile
 from collections.abc import Mapping
 from io import BytesIO
 from pathlib import Path
@@ -11,6 +9,7 @@ from zipfile import BadZipFile
 import numpy as np
 from numpy.typing import NDArray
 
+from ...schedules._atomic import atomic_path
 from ._extra import extra
 from .registry import dataset
 from .store import cache_folder, find
@@ -86,12 +85,6 @@ def _decode_split(streams: Mapping[str, Any], split: str, count: int) -> tuple[B
 
 
 def _keep(path: Path, arrays: Mapping[str, Any]) -> None:
-    """Write beside and rename: another process sees the whole file or none."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, temporary = tempfile.mkstemp(dir=path.parent, suffix=".npz")
-    try:
-        with os.fdopen(descriptor, "wb") as stream:
-            np.savez(stream, **arrays)
-        os.replace(temporary, path)
-    finally:
-        Path(temporary).unlink(missing_ok=True)
+    with atomic_path(path) as temporary:
+        np.savez(temporary, **arrays)

@@ -35,7 +35,8 @@ def find(name: str) -> Path:
 def locate(name: str) -> Path | None:
     """As :func:`find`, but never downloads: None where the set is not on this machine."""
     entry = dataset(name)
-    for root in (_given_folder(), cache_folder()):
+    for where in (_given_folder, cache_folder):  # the second needs pooch, the first does not
+        root = where()
         if root is not None and _complete(root / entry.folder, entry):
             return root / entry.folder
     return None

@@ -40,8 +40,7 @@ def sample_costs(
     rows: list[list[int]] = []
     for _, system, before in exact_steps(family, range(0, period, every)):
         A = Splitting.of(system.A)
-        found = [solver(A, system.b, omega, before) for omega in omegas]
-        rows.append([s.iterations if s.converged else solver.maxiter for s in found])
+        rows.append([solver.cost(solver(A, system.b, omega, before)) for omega in omegas])
     steps = np.arange(len(family))
     contexts = np.array([family.context(step) for step in steps.tolist()])
     counts = np.array(rows)[steps % period // every]

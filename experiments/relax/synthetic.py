@@ -21,13 +21,14 @@ from ...solvers.linear.counts import count_sor
 from ...solvers.linear.gallery import HIGH_VARIANCE, LOW_VARIANCE, Parametric, Shift, laplacian
 from ...tuners import bandits as b
 from .play import Counts, Played, Vector, play
+from .tuners import Arms
 
 Policy = Callable[[float], float]
 Variance = Literal["low", "high"]
 SHIFTS = {"low": LOW_VARIANCE, "high": HIGH_VARIANCE}
 SIZE, DIAGONAL = 10, 4.0
 RTOL, MAXITER = 1e-8, 10_000
-ARMS: tuple[float, ...] = tuple(np.linspace(1, 1.95, 20).tolist())
+ARMS = tuple(Arms().omegas)
 LOW, HIGH = -0.15, 0.65
 """The interval of contexts that the paper's authors give; the contexts themselves end at .45."""
 POLICIES = b.young_policies(DIAGONAL, LOW, count=11)

@@ -40,6 +40,10 @@ class Solver:
         limits = {"rtol": self.rtol, "maxiter": self.maxiter, "relative_to": self.relative_to}
         return solve(A, b, self.method, omega, x0=x0, **limits)  # pyright: ignore[reportArgumentType]
 
+    def cost(self, solution: Solution) -> int:
+        """Iterations of a solve; the most allowed where it failed."""
+        return solution.iterations if solution.converged else self.maxiter
+
 
 @dataclass(frozen=True, eq=False)
 class CostTable:
@@ -129,8 +133,7 @@ def _chunk(
             system = walk.send(before)
         A = Splitting.of(system.A)
         found = [solver(A, system.b, omega, before if follows else None) for omega in omegas]
-        counts = [s.iterations if s.converged else solver.maxiter for s in found]
-        rows.append((counts, system.context))
+        rows.append(([solver.cost(solution) for solution in found], system.context))
         before = found[middle].x
     return rows, before if before is not None else np.empty(0)
 
