@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import threading
 import traceback
 from collections.abc import Sequence
 from typing import Any
@@ -33,6 +34,7 @@ _EXTRAS = {"numba": "solvers", "pyamg": "solvers", "diffusers": "diffusers"}
 def main() -> None:
     """Run the command line; the process ends with its exit code."""
     signal.signal(signal.SIGTERM, _terminate)
+    sys.unraisablehook = _unraisable
     code = run(sys.argv[1:])
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)  # it ends, and what it did stands
@@ -117,6 +119,16 @@ def _mistake(error: Any, arguments: Sequence[str]) -> str:
 
 def _terminate(number: int, _: Any) -> None:
     raise interruption(number)
+
+
+def _unraisable(ignored: Any) -> None:
+    """Ask again for the end where Python has dropped the request: an object was being deleted."""
+    if isinstance(ignored.exc_value, KeyboardInterrupt):
+        number = signal.SIGTERM if isinstance(ignored.exc_value, Terminated) else signal.SIGINT
+        # From a thread of its own: raised in here, it would be dropped once more.
+        threading.Timer(0.01, os.kill, (os.getpid(), number)).start()
+    else:
+        sys.__unraisablehook__(ignored)
 
 
 def _say(text: str) -> None:

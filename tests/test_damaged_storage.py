@@ -296,7 +296,9 @@ def test_damaged_data_end_the_command_by_name(tmp_path, capsys, monkeypatch):
     folder.mkdir(parents=True)
     (folder / "iris").write_text("1 1:0.5\n")
     from ritard.experiments.data import dataset
+    from ritard.experiments.tasks import logreg
 
+    logreg._dataset.cache_clear()  # another test may have read the good one
     entry = dataset("libsvm/iris")
     folder = tmp_path / "data" / entry.folder
     folder.mkdir(parents=True, exist_ok=True)

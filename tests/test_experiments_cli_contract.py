@@ -326,6 +326,44 @@ def test_stopped_by_a_signal_it_says_how_to_go_on(command, number, code, tmp_pat
     assert err.rstrip().endswith("the same command goes on")
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_that_arrives_while_an_object_is_deleted_is_not_lost(number):
+    code = f"""
+import signal, time
+from ritard.experiments import __main__ as command
+
+class Deleted:
+    def __del__(self):
+        signal.raise_signal({int(number)})
+
+def invoke(arguments):
+    Deleted()
+    time.sleep(30)
+    return 0
+
+command._invoke = invoke
+command.main()
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 128 + number
+    assert done.stderr == "stopped; what is finished is kept: the same command goes on\n"
+
+
+def test_what_else_is_raised_in_a_deletion_is_told_as_ever(capsys):
+    from ritard.experiments.__main__ import _unraisable
+
+    class Deleted:
+        def __del__(self):
+            raise ValueError("gone")
+
+    before, sys.unraisablehook = sys.unraisablehook, _unraisable
+    try:
+        Deleted()
+    finally:
+        sys.unraisablehook = before
+    assert "ValueError: gone" in capsys.readouterr().err
+
+
 # ---- workers ---------------------------------------------------------------------------------
 
 

@@ -9,7 +9,6 @@ from zipfile import BadZipFile
 import numpy as np
 from numpy.typing import NDArray
 
-from ...schedules._atomic import atomic_path
 from ._extra import extra
 from .registry import dataset
 from .store import cache_folder, find
@@ -85,6 +84,8 @@ def _decode_split(streams: Mapping[str, Any], split: str, count: int) -> tuple[B
 
 
 def _keep(path: Path, arrays: Mapping[str, Any]) -> None:
+    from ...schedules._atomic import atomic_path  # brings torch; `ritard --help` needs none
+
     path.parent.mkdir(parents=True, exist_ok=True)
     with atomic_path(path) as temporary:
         np.savez(temporary, **arrays)
