@@ -5,21 +5,16 @@ from __future__ import annotations
 import os
 import signal
 import sys
-import threading
 import traceback
 from collections.abc import Sequence
 from typing import Any
 
 from .failure import Failure, is_refusal
-from .trials.stop import Terminated, interruption
+from .trials.stop import exit_code, ignore_signals, interrupt_on_signals
 
 DONE, FAILED, MISTAKE, BUG = 0, 1, 2, 70
-INTERRUPTED, PIPE_CLOSED, TERMINATED = (
-    128 + signal.SIGINT,
-    128 + signal.SIGPIPE,
-    128 + signal.SIGTERM,
-)
-"""As a shell reports a process that a signal has ended."""
+PIPE_CLOSED = 128 + signal.SIGPIPE
+"""As a shell reports it."""
 
 _NAMED_WRONGLY = (FileNotFoundError, IsADirectoryError, NotADirectoryError, PermissionError)
 """Of the errors of the system those that another path would have avoided."""
@@ -33,11 +28,9 @@ _EXTRAS = {"numba": "solvers", "pyamg": "solvers", "diffusers": "diffusers"}
 
 def main() -> None:
     """Run the command line; the process ends with its exit code."""
-    signal.signal(signal.SIGTERM, _terminate)
-    sys.unraisablehook = _unraisable
+    interrupt_on_signals()
     code = run(sys.argv[1:])
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.SIG_IGN)  # it ends, and what it did stands
+    ignore_signals()
     sys.exit(code)
 
 
@@ -59,7 +52,7 @@ def run(arguments: Sequence[str]) -> int:
         return PIPE_CLOSED
     except KeyboardInterrupt as signalled:
         _say("stopped; what is finished is kept: the same command goes on")
-        return TERMINATED if isinstance(signalled, Terminated) else INTERRUPTED
+        return exit_code(signalled)
     except Exception as error:
         code, said = _verdict(error)
         if code == BUG or os.environ.get(TRACEBACK):
@@ -115,20 +108,6 @@ def _mistake(error: Any, arguments: Sequence[str]) -> str:
             said = error.message.removeprefix("Value error, ")
             return f"{name.lstrip('-')}={given!r}: {said}"
     return error.format_message()
-
-
-def _terminate(number: int, _: Any) -> None:
-    raise interruption(number)
-
-
-def _unraisable(ignored: Any) -> None:
-    """Ask again for the end where Python has dropped the request: an object was being deleted."""
-    if isinstance(ignored.exc_value, KeyboardInterrupt):
-        number = signal.SIGTERM if isinstance(ignored.exc_value, Terminated) else signal.SIGINT
-        # From a thread of its own: raised in here, it would be dropped once more.
-        threading.Timer(0.01, os.kill, (os.getpid(), number)).start()
-    else:
-        sys.__unraisablehook__(ignored)
 
 
 def _say(text: str) -> None:

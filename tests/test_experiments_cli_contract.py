@@ -350,7 +350,7 @@ command.main()
 
 
 def test_what_else_is_raised_in_a_deletion_is_told_as_ever(capsys):
-    from ritard.experiments.__main__ import _unraisable
+    from ritard.experiments.trials.stop import _unraisable
 
     class Deleted:
         def __del__(self):

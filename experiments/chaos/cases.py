@@ -83,9 +83,11 @@ def _command(
 
 
 def _fit(name: str, steps: int) -> Case:
-    # After Ctrl-C the Trainer ends the process by itself, with 1.
-    stopped = {**STOPPED, signal.SIGINT: (1, 128 + signal.SIGINT)}
-    return _script("fit", name, steps, {"result.json": k.plain}, k.checkpoints, stopped)
+    # When it is interrupted the Trainer ends the process by itself, with 1.
+    asked = {number: (1, 128 + number) for number in (signal.SIGINT, signal.SIGTERM)}
+    return _script(
+        "fit", name, steps, {"result.json": k.plain}, k.checkpoints, {**STOPPED, **asked}
+    )
 
 
 STUDIES: Mapping[str, tuple[Readers, Callable[[Path], Kept]]] = {

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+
+from ..trials.stop import exit_code, ignore_signals, interrupt_on_signals
 
 
 def run(work: Callable[[str, int, Path], None]) -> None:
@@ -15,17 +15,12 @@ def run(work: Callable[[str, int, Path], None]) -> None:
     The exit code is 1 where something cannot be written, 130 after SIGINT, 143 after SIGTERM.
     """
     try:
-        signal.signal(signal.SIGTERM, _terminated)
+        interrupt_on_signals()
         name, size, out = sys.argv[1:]
         Path(out).mkdir(parents=True, exist_ok=True)
         work(name, int(size), Path(out))
-    except KeyboardInterrupt:
-        sys.exit(128 + signal.SIGINT)
+    except KeyboardInterrupt as signalled:
+        sys.exit(exit_code(signalled))
     except OSError as error:
         sys.exit(f"error: {error}")
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.SIG_IGN)  # it ends anyway
-
-
-def _terminated(number: int, _: Any) -> None:
-    sys.exit(128 + number)
+    ignore_signals()

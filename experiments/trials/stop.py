@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 import signal
+import sys
 import threading
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -21,6 +23,41 @@ class Terminated(KeyboardInterrupt):
 def interruption(number: int) -> KeyboardInterrupt:
     """What stands for a signal that asks for the end."""
     return Terminated() if number == signal.SIGTERM else KeyboardInterrupt()
+
+
+def interrupt_on_signals() -> None:
+    """Let SIGTERM interrupt this process as SIGINT does; from then on neither can be lost."""
+    signal.signal(signal.SIGTERM, _interrupt)
+    sys.unraisablehook = _unraisable
+
+
+def ignore_signals() -> None:
+    """Heed neither SIGINT nor SIGTERM any more: the process ends, and what it did stands."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
+
+
+def exit_code(signalled: KeyboardInterrupt) -> int:
+    """How a shell reports a process that the signal behind an interruption has ended."""
+    return 128 + _number(signalled)
+
+
+def _number(signalled: KeyboardInterrupt) -> signal.Signals:
+    return signal.SIGTERM if isinstance(signalled, Terminated) else signal.SIGINT
+
+
+def _interrupt(number: int, _: Any) -> None:
+    raise interruption(number)
+
+
+def _unraisable(ignored: Any) -> None:
+    """Ask again for the end where Python drops the request: an object is deleted, C calls back."""
+    if isinstance(ignored.exc_value, KeyboardInterrupt):
+        # From a thread of its own: raised in here, it would be dropped once more.
+        arguments = os.getpid(), _number(ignored.exc_value)
+        threading.Timer(0.01, os.kill, arguments).start()
+    else:
+        sys.__unraisablehook__(ignored)
 
 
 class Stop:
