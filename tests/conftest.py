@@ -1,9 +1,14 @@
 """What all tests share."""
 
+import signal
+
 import torch
 
 # Two test processes on two cores: more threads only get in each other's way.
 torch.set_num_threads(1)
+
+# A shell starts what is in its background deaf to Ctrl-C; commands that tests stop would be too.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_make_parametrize_id(val):

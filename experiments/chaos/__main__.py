@@ -6,6 +6,7 @@ Of commands tried before, the report tells what was found then.
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -26,6 +27,8 @@ def main() -> int:
     asked = _arguments(sorted(known))
     cases = [known[name] for name in asked.commands]
     asked.out.mkdir(parents=True, exist_ok=True)
+    # A shell starts what is in its background deaf to Ctrl-C, and the commands would inherit that.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     faults = 0
     with tempfile.TemporaryDirectory(prefix="ritard-chaos-", dir=asked.out) as folder:
         plan = Plan(asked.kills, asked.seed, Path(folder).absolute(), Forked(), fresh)
