@@ -58,4 +58,5 @@ def read_json(path: Path, read: Callable[[Any], T]) -> T:
     try:
         return read(json.loads(path.read_text("utf-8")))
     except DAMAGE as error:
-        raise ValueError(f"{path} is damaged: {shown(error)}") from error
+        said = f"it lacks {error}" if isinstance(error, KeyError) else shown(error)
+        raise ValueError(f"{path} is damaged: {said}") from error

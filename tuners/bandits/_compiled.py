@@ -5,7 +5,10 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable
 from functools import cache
+from importlib import import_module
 from typing import Any, TypeVar
+
+from ...solvers._compiler import compiler
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -21,22 +24,21 @@ def compiled(function: Function) -> Function:
 
 def compiled_or(plain: Function) -> Callable[[Function], Function]:
     """Compiles a function of many loops, and takes ``plain`` for it where numba is missing."""
-    numba = _numba()
-    if numba is None:
+    if not _has_numba():
         return lambda function: plain
-    return numba.njit(cache=True, error_model="numpy", nogil=True)
+    return compiler(__file__, error_model="numpy")
 
 
 @cache
-def _numba() -> Any:
-    """The module, or None after one warning."""
+def _has_numba() -> bool:
+    """Whether it can be imported; a warning the first time that it cannot."""
     try:
-        import numba
+        import_module("numba")
     except ImportError:
         warnings.warn(
             'bandits run in NumPy, several times slower: pip install "ritard[solvers]"',
             RuntimeWarning,
             stacklevel=4,
         )
-        return None
-    return numba
+        return False
+    return True

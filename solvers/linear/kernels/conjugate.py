@@ -24,8 +24,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from numba import njit
-
+from .compile import inner, outer
 from .ends import BREAKDOWN, CONVERGED, DIVERGED, EXHAUSTED, RUNNING
 from .intrinsics import LANES, fma, load, splat, store, total
 from .primitives import at, at8
@@ -34,7 +33,7 @@ from .sweep import product, residual
 from .triangles import directions, lower, transform, transformed_norm2
 
 
-@njit(nogil=True)
+@inner
 def stuck(curvature, rho):
     """What a curvature p.Ap that is not positive means."""
     if rho == 0.0:
@@ -42,7 +41,7 @@ def stuck(curvature, rho):
     return BREAKDOWN if math.isfinite(curvature) else DIVERGED
 
 
-@njit(nogil=True)
+@inner
 def weighted(A, y):
     """The sum of d y^2."""
     squares = splat(0.0)
@@ -52,7 +51,7 @@ def weighted(A, y):
     return total(squares)
 
 
-@njit(nogil=True)
+@inner
 def advance(A, alpha, x, y, t, s):
     """Add: x += alpha t and y -= alpha (t + s); return the sum of d y^2."""
     squares = splat(0.0)
@@ -65,7 +64,7 @@ def advance(A, alpha, x, y, t, s):
     return total(squares)
 
 
-@njit(nogil=True)
+@inner
 def step(alpha, x, r, p, w):
     """Add: x += alpha p and r -= alpha w; return the sum of r^2."""
     squares = splat(0.0)
@@ -77,7 +76,7 @@ def step(alpha, x, r, p, w):
     return total(squares)
 
 
-@njit(cache=True, nogil=True)
+@outer
 def begin_ssor_cg(A, b, x, y, t, omega) -> Any:
     """Write y = W^-1 (b - A x); return its weighted square and ||b - A x||."""
     norm2 = residual(A, b, x, t)
@@ -85,7 +84,7 @@ def begin_ssor_cg(A, b, x, y, t, omega) -> Any:
     return weighted(A, y), math.sqrt(norm2)
 
 
-@njit(cache=True, nogil=True)
+@outer
 def ssor_cg(A, omega, x, y, p, t, s, rho, beta, tolerance, norms, start, stop, maxiter) -> Any:
     """Iterations ``start`` to ``stop``; return what ended it, the count, and (rho, beta)."""
     for k in range(start, stop):
@@ -108,7 +107,7 @@ def ssor_cg(A, omega, x, y, p, t, s, rho, beta, tolerance, norms, start, stop, m
     return (EXHAUSTED if end == RUNNING else end), maxiter, rho, beta
 
 
-@njit(cache=True, nogil=True)
+@outer
 def begin_cg(A, b, x, r) -> Any:
     """Write r = b - A x; return its square."""
     norm2 = residual(A, b, x, r)
@@ -117,7 +116,7 @@ def begin_cg(A, b, x, r) -> Any:
     return norm2
 
 
-@njit(cache=True, nogil=True)
+@outer
 def cg(A, x, r, p, w, rho, beta, tolerance, norms, start, stop, maxiter) -> Any:
     """Plain conjugate gradients, the textbook's loop; returns as ``ssor_cg``."""
     for k in range(start, stop):

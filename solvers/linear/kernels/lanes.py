@@ -12,14 +12,14 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
 
+from .compile import inner, outer
 from .intrinsics import LANES, load, store
 from .layouts import Points
 from .sweep import forward
 
 
-@njit(nogil=True)
+@inner
 def take_up(k, problem, grid, shifts, omegas, bs, old, new, b, omega, A):
     """Put a problem into lane k, started from zero."""
     nx, ny, center, west, east, south, north = grid
@@ -35,13 +35,13 @@ def take_up(k, problem, grid, shifts, omegas, bs, old, new, b, omega, A):
             b[p, k] = bs[t, line * nx + i] / d
 
 
-@njit(nogil=True)
+@inner
 def one(value):
     """A coefficient for each lane."""
     return np.full((1, LANES), value)
 
 
-@njit(cache=True, nogil=True)
+@outer
 def count(grid, shifts, omegas, bs, rtol, maxiter, counts):
     """Fill ``counts[t, j]``: sweeps of problem t with ``omegas[t, j]`` until ||r|| <= rtol ||b||.
 

@@ -6,10 +6,9 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from numba import njit
-
 from . import control as control_
 from . import ends
+from .compile import inner, outer
 from .control import EXPONENT, OMEGA, SCALE
 from .ends import EXHAUSTED, RUNNING
 from .sweep import backward, forward, residual
@@ -17,11 +16,11 @@ from .sweep import backward, forward, residual
 FORWARD, BACKWARD, SYMMETRIC = range(3)
 
 
-tolerance, verdict = njit(nogil=True)(ends.tolerance), njit(nogil=True)(ends.verdict)
-adapt = njit(nogil=True)(control_.adapt)
+tolerance, verdict = inner(ends.tolerance), inner(ends.verdict)
+adapt = inner(control_.adapt)
 
 
-@njit(cache=True, nogil=True)
+@outer
 def relax(A, b, old, new, direction, control, rtol, atol, norms, start, stop, maxiter) -> Any:
     """Sweeps ``start`` to ``stop`` of a solve; return what ended it, the count, and the iterate.
 

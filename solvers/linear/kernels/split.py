@@ -4,12 +4,12 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
+from .compile import outer
 from .layouts import Array, Rows, padded
 
 
-@njit(cache=True, nogil=True)
+@outer
 def split(indptr, indices, data, diagonal, sub, sup, ptr, col, val):
     """Fill the arrays of ``Rows``; return the number of entries away from the diagonal.
 

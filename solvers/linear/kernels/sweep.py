@@ -3,13 +3,12 @@
 
 from __future__ import annotations
 
-from numba import njit
-
+from .compile import inner, outer
 from .intrinsics import assume, fma, get, nought, put
 from .primitives import after, at, before, over, over2, span, under, under2
 
 
-@njit(nogil=True)
+@inner
 def forward(A, b, old, new, omega):
     """Write the next iterate; return ||r||^2 of the old one and ||new - old||^2.
 
@@ -39,7 +38,7 @@ def forward(A, b, old, new, omega):
     return residual2, change2
 
 
-@njit(nogil=True)
+@inner
 def backward(A, b, old, new, omega):
     """The mirror image of ``forward``: unknowns from the last to the first."""
     lines, stride, first, count = span(A)
@@ -63,7 +62,7 @@ def backward(A, b, old, new, omega):
     return residual2, change2
 
 
-@njit(nogil=True)
+@inner
 def residual(A, b, x, out):
     """Write (b - A x) / diag; return ||b - A x||^2."""
     lines, stride, first, count = span(A)
@@ -79,7 +78,7 @@ def residual(A, b, x, out):
     return total
 
 
-@njit(cache=True, nogil=True)
+@outer
 def product(A, x, out):
     """Write A x; return x.A x."""
     lines, stride, first, count = span(A)

@@ -3,13 +3,12 @@
 
 from __future__ import annotations
 
-from numba import njit
-
+from .compile import inner, outer
 from .intrinsics import assume, fma
 from .primitives import after, at, before, over, span, under, under2
 
 
-@njit(nogil=True)
+@inner
 def lower(A, r, y, omega):
     """Solve (I/omega + L') y = r."""
     lines, stride, first, count = span(A)
@@ -22,7 +21,7 @@ def lower(A, r, y, omega):
             y[p] = last
 
 
-@njit(nogil=True)
+@inner
 def directions(A, y, beta, p, t, omega):
     """The new direction p = y + beta p, and t from (I/omega + U') t = p."""
     lines, stride, first, count = span(A)
@@ -36,7 +35,7 @@ def directions(A, y, beta, p, t, omega):
             t[i] = last
 
 
-@njit(nogil=True)
+@inner
 def transform(A, y, p, t, s, omega):
     """Solve (I/omega + L') s = p - (2/omega - 1) t; return p.D(t + s) and ||r||^2.
 
@@ -61,7 +60,7 @@ def transform(A, y, p, t, s, omega):
     return curvature, norm2
 
 
-@njit(nogil=True)
+@inner
 def transformed_norm2(A, y, omega):
     """||D (I/omega + L') y||^2, the squared norm of the residual that y stands for."""
     lines, stride, first, count = span(A)
@@ -75,7 +74,7 @@ def transformed_norm2(A, y, omega):
     return total
 
 
-@njit(cache=True, nogil=True)
+@outer
 def precondition(A, r, y, p, z, omega):
     """Write z = M^-1 D r for the SSOR preconditioner M; p holds zeros."""
     lower(A, r, y, omega)
@@ -84,13 +83,13 @@ def precondition(A, r, y, p, z, omega):
         z[i] *= (2.0 - omega) / omega
 
 
-@njit(cache=True, nogil=True)
+@outer
 def solve_lower(A, r, y, omega):
     """Write y = (D/omega + L)^-1 D r."""
     lower(A, r, y, omega)
 
 
-@njit(cache=True, nogil=True)
+@outer
 def solve_upper(A, r, p, z, omega):
     """Write z = (D/omega + U)^-1 D r; p holds zeros."""
     directions(A, r, 0.0, p, z, omega)

@@ -1,0 +1,65 @@
+"""Where compiled loops are kept: found again, not when stale, and never in the installation."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("numba")
+
+LOOP = """
+from ritard.solvers._compiler import compiler
+from callee import value
+
+@compiler(__file__)
+def loop():
+    return value()
+
+print(loop(), sum(loop.stats.cache_hits.values()))
+"""
+CALLEE = """
+from numba import njit
+
+@njit
+def value():
+    return 1
+"""
+
+
+@pytest.fixture
+def run(tmp_path: Path):
+    """Run the loop in a new process: what it gives, and how often it was found compiled."""
+    sources = tmp_path / "sources"
+    sources.mkdir()
+    (sources / "loop.py").write_text(LOOP)
+    (sources / "callee.py").write_text(CALLEE)
+
+    def result(**environment: str) -> list[int]:
+        caches = {"XDG_CACHE_HOME": str(tmp_path / "caches"), "PYTHONDONTWRITEBYTECODE": "1"}
+        done = subprocess.run(
+            [sys.executable, "loop.py"], cwd=sources, text=True, capture_output=True, check=True,
+            env=os.environ | caches | environment,
+        )  # fmt: skip
+        return [int(word) for word in done.stdout.split()]
+
+    return result
+
+
+def test_found_again_but_not_after_a_change_in_what_it_calls(run, tmp_path: Path) -> None:
+    assert run() == [1, 0] and run() == [1, 1]
+    (tmp_path / "sources" / "callee.py").write_text(CALLEE.replace("1", "2"))
+    assert run() == [2, 0]
+    assert {path.name for path in (tmp_path / "sources").iterdir()} == {"loop.py", "callee.py"}
+
+
+def test_numbas_own_setting_says_where(run, tmp_path: Path) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    assert run(NUMBA_CACHE_DIR=str(elsewhere)) == [1, 0]
+    assert list(elsewhere.rglob("*.nbi")) and not (tmp_path / "caches").exists()
+
+
+def test_a_cache_that_cannot_be_written_is_done_without(run, tmp_path: Path) -> None:
+    (tmp_path / "caches").write_text("a file")
+    assert run() == [1, 0]
