@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
+from ..schedules._atomic import atomic_path
 from ..schedules._checks import shown
 from ..schedules._state import DAMAGE
 
@@ -60,3 +61,17 @@ def read_json(path: Path, read: Callable[[Any], T]) -> T:
     except DAMAGE as error:
         said = f"it lacks {error}" if isinstance(error, KeyError) else shown(error)
         raise ValueError(f"{path} is damaged: {said}") from error
+
+
+def write_tensors(path: Path, content: Mapping[str, Any]) -> None:
+    """Write tensors and plain values: whole, or not at all.
+
+    Raises:
+        OSError: it cannot be written; by itself torch reports a full disk otherwise.
+    """
+    import torch
+
+    buffer = io.BytesIO()
+    torch.save(dict(content), buffer)
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(buffer.getbuffer())

@@ -22,6 +22,7 @@ from ritard.experiments.__main__ import run
 from ritard.experiments.cli import _autolrs_run
 from ritard.experiments.cli._autolrs_keep import Keep
 from ritard.experiments.cli._autolrs_report import Found
+from ritard.experiments.records import write_tensors
 from ritard.experiments.settings import keep_settings
 from ritard.experiments.trials.stop import Interrupted, Stop
 from ritard.schedules import GradNormCallback, Schedule
@@ -111,6 +112,18 @@ def test_a_disk_that_turns_out_to_be_full(tmp_path: Path, small_disk: Any) -> No
     gc.collect()
     assert os.listdir(tmp_path) == [] and len(os.listdir("/proc/self/fd")) == handles
     assert picture([model, optimizer]) == before
+
+
+def test_tensors_that_a_full_disk_does_not_take_leave_the_old_file(
+    tmp_path: Path, small_disk: Any
+) -> None:
+    path = tmp_path / "tensors.pt"
+    write_tensors(path, {"x": torch.ones(3)})
+    small_disk()
+    with pytest.raises(OSError, match="File too large"):
+        write_tensors(path, {"x": torch.ones(3000)})
+    assert torch.load(path, weights_only=True)["x"].tolist() == [1.0] * 3
+    assert os.listdir(tmp_path) == ["tensors.pt"]
 
 
 def test_a_disk_that_is_full_when_the_state_has_grown(tmp_path: Path, small_disk: Any) -> None:

@@ -19,6 +19,7 @@ from ritard.experiments.search.evidence.errors import Errors, distances
 from ritard.experiments.search.evidence.features import WIDTH, train_classifier
 from ritard.experiments.search.evidence.figures import save_ratios
 from ritard.experiments.search.evidence.judged import floor_of
+from ritard.experiments.search.evidence.methods import METHODS, alone
 from ritard.experiments.search.evidence.protocol import Cell, Protocol
 from ritard.experiments.search.evidence.report import (
     markdown,
@@ -41,7 +42,7 @@ from ritard.solvers.diffusion import (
     sample,
 )
 from ritard.solvers.diffusion.saved import load_sampler
-from ritard.tuners.solver_search import Evaluator, fixed_samplers
+from ritard.tuners.solver_search import Evaluator, RandomSearch, fixed_samplers
 
 
 def normal(*shape, seed=0, dtype=torch.float64):
@@ -339,6 +340,22 @@ def test_a_killed_study_goes_on_and_does_nothing_twice(folder, tmp_path):
         one["found"].pop("seconds")
         one["found"]["sampler"].pop("record", None)
     assert again == once
+
+
+def test_half_a_search_is_no_evidence(folder, monkeypatch, tmp_path):
+    class Stopped(RandomSearch):
+        asked = 0
+
+        def ask(self):
+            self.asked += 1
+            if self.asked > 3:
+                raise KeyboardInterrupt  # the search ends, and gives what it has
+            return super().ask()
+
+    monkeypatch.setitem(METHODS, "stopped", alone(Stopped))
+    with pytest.raises(KeyboardInterrupt):
+        list(run_study({"mixture": TINY}, [Cell("mixture", 3, "stopped", 0)], tmp_path))
+    assert [path.name for path in tmp_path.iterdir()] == ["mixture-ground.pt"]
 
 
 def test_cells_of_other_settings_are_run_again(folder):

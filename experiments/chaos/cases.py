@@ -109,7 +109,10 @@ SHORT_STUDIES = {
 
 
 def _study(name: str, size: int) -> Case:
-    return _script("study", name, size, *STUDIES[name])
+    # A search tells that it was interrupted, not by which signal.
+    either = 128 + signal.SIGINT, 128 + signal.SIGTERM
+    stopped = {**STOPPED, signal.SIGTERM: either} if name == "evidence" else STOPPED
+    return _script("study", name, size, *STUDIES[name], stopped)
 
 
 def _script(

@@ -51,9 +51,7 @@ def _convex(size: int, out: Path) -> None:
 
 
 def _evidence(size: int, out: Path) -> None:
-    noises = Protocol(
-        "mixture", (3,), seeds=2, train=16, validation=16, test=64, evaluations=size
-    )
+    noises = Protocol("mixture", (3,), seeds=2, train=16, validation=16, test=64, evaluations=size)
     searches = [
         Cell("mixture", nfe, method, seed)
         for method in ("s3", "ga", "random")

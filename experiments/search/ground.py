@@ -18,9 +18,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ...schedules._atomic import atomic_path
 from ...solvers.diffusion import Model
 from ...tuners.solver_search import Cost, Evaluator, Judges, Noises
+from ..records import write_tensors
 from ..trials.stop import Interrupted, Stop
 from .jobs import Solved, Solving
 from .subject import Subject, get_subject
@@ -119,8 +119,7 @@ class Ground:
         eps = getattr(self.noises, block.set)[block.start : block.start + BLOCK]
         judge = self._evaluator(eps, None)
         exact, cost = judge.reference.cpu(), judge.reference_cost
-        with atomic_path(self._path(block)) as temporary:
-            torch.save({"exact": exact, "cost": asdict(cost)}, temporary)
+        write_tensors(self._path(block), {"exact": exact, "cost": asdict(cost)})
         return Solved(cost)
 
     # ---- evaluators ----------------------------------------------------------------------

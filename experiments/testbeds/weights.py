@@ -7,8 +7,8 @@ from typing import Any
 
 import torch
 
-from ...schedules._atomic import atomic_path
 from ..data.store import cache_folder
+from ..records import write_tensors
 
 COMMAND = "python -m ritard.experiments.testbeds.train_unet"
 """What builds the weights."""
@@ -22,8 +22,7 @@ def weights_path() -> Path:
 def save(content: dict[str, Any], path: Path) -> None:
     """Write tensors and plain values: whole, or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with atomic_path(path) as temporary:
-        torch.save(content, temporary)
+    write_tensors(path, content)
 
 
 def load(path: Path) -> dict[str, Any]:

@@ -12,8 +12,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ....schedules._atomic import atomic_path
 from ....tuners.solver_search import Evaluator, Objective, Reject
+from ...records import write_tensors
 from ...testbeds import Testbed, get_testbed
 from .features import Classifier, train_classifier
 from .protocol import Protocol
@@ -101,8 +101,7 @@ def lay_ground(protocol: Protocol, path: Path) -> Iterator[Ground]:
         held["exact"] = torch.cat([held["exact"], solver.reference])
         held["seconds"] += solver.reference_cost.seconds
         held["forwards"] += solver.reference_cost.forwards
-        with atomic_path(path) as temporary:
-            torch.save({"key": key, **held}, temporary)
+        write_tensors(path, {"key": key, **held})
         yield Ground(protocol, eps[: len(held["exact"])], **held)
     yield Ground(protocol, eps, **held)
 

@@ -163,6 +163,8 @@ def _judges(bench: Bench) -> Judges:
 
 
 def _found(result: SearchResult) -> Found:
+    if result.interrupted:  # half a search is no evidence
+        raise KeyboardInterrupt
     costs = {k: cost for k, cost in result.costs.items() if k not in ("test", "reference")}
     return Found(
         result.sampler,
