@@ -274,7 +274,7 @@ def test_resumed_it_makes_the_same_choices() -> None:
     resumed.load_state_dict(saved["tuner"])
     at = resumed.ledger.productive + resumed.ledger.search
     list(resumed.train(data[at:]))
-    assert resumed.reports == tuner.reports
+    assert repr(resumed.reports) == repr(tuner.reports)  # nan is not equal to itself
     assert resumed.schedule() == tuner.schedule()
     assert torch.equal(other.model.weight, run.model.weight)
 

@@ -45,7 +45,7 @@ def reading(what: str) -> Generator[None]:
     except DAMAGE as error:
         if isinstance(error, ValueError):  # it says what is wrong
             raise
-        raise ValueError(f"saved {what} is damaged: {type(error).__name__}: {error}") from error
+        raise ValueError(f"saved {what} is damaged: {shown(error, 300)}") from error
 
 
 def save(path: str | Path, data: Any) -> None:
