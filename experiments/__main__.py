@@ -28,9 +28,12 @@ _EXTRAS = {"numba": "solvers", "pyamg": "solvers", "diffusers": "diffusers"}
 
 def main() -> None:
     """Run the command line; the process ends with its exit code."""
-    interrupt_on_signals()
-    code = run(sys.argv[1:])
-    ignore_signals()
+    try:
+        interrupt_on_signals()
+        code = run(sys.argv[1:])
+        ignore_signals()
+    except KeyboardInterrupt as signalled:  # one more, while the first was told
+        code = exit_code(signalled)
     sys.exit(code)
 
 

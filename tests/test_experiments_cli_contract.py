@@ -162,6 +162,22 @@ def test_a_wrong_value_is_one_line_and_writes_nothing(command, option, value, he
     assert listing(here) == before
 
 
+@pytest.mark.parametrize(
+    ("command", "option"),
+    [
+        ("autolrs", "--steps"),
+        ("plot", "--steps"),
+        ("score", "--steps"),
+        ("score", "--steps-from"),
+        ("relax", "--steps"),
+        ("compare", "--lr-grid"),
+    ],
+)
+def test_what_is_out_of_range_has_the_name_of_its_option(command, option, here, capsys):
+    assert run(call(command, option, "0")) == 2
+    assert re.match(rf"error: {option.lstrip('-')}=0(\.0)?: expected ", capsys.readouterr().err)
+
+
 @pytest.mark.parametrize("command", COMMANDS)
 def test_what_is_no_option_or_takes_no_value(command, here, capsys):
     for more in (["--nosuch"], ["--json=yes"], ["one-too-many"] * (command != "data fetch")):
@@ -349,6 +365,22 @@ command.main()
     assert done.stderr == "stopped; what is finished is kept: the same command goes on\n"
 
 
+def test_a_signal_that_arrives_while_the_first_is_told_is_no_traceback():
+    code = """
+import signal
+from ritard.experiments import __main__ as command
+
+def stopped(arguments):
+    raise KeyboardInterrupt
+
+command._invoke = stopped
+command._say = lambda text: signal.raise_signal(signal.SIGTERM)
+command.main()
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 143 and done.stderr == ""
+
+
 def test_what_else_is_raised_in_a_deletion_is_told_as_ever(capsys):
     from ritard.experiments.trials.stop import _unraisable
 
@@ -397,3 +429,55 @@ def test_what_ends_the_workers_is_raised_in_the_command(child, kind, said, capfd
     with pytest.raises(kind, match=said):
         pool.last_of(statuses, lambda status: None, Stop(), 1)
     assert capfd.readouterr().err == ""
+
+
+COMMAND = """
+import sys, time
+from pathlib import Path
+from ritard.experiments import __main__ as command
+from ritard.experiments.trials import pool
+from ritard.experiments.trials.stop import Stop
+
+class Watched:
+    complete = False
+
+def work(stop, folder, seconds):
+    mine = folder / str(time.monotonic_ns())
+    mine.with_suffix(".begun").touch()
+    while not stop():
+        time.sleep(0.02)
+    mine.with_suffix(".asked").touch()
+    time.sleep(seconds)
+    mine.with_suffix(".ended").touch()
+
+def invoke(arguments):
+    stop = Stop()
+    with stop.on_signals():
+        given = Path(arguments[0]), float(arguments[1])
+        pool.last_of(pool.watch(Watched, work, given, 2, stop), lambda status: None, stop, 2)
+
+if __name__ == "__main__":
+    command._invoke = invoke
+    command.main()
+"""
+
+
+@pytest.mark.parametrize(("times", "seconds", "ended"), [(1, 0.5, 2), (2, 60, 0)])
+def test_one_ctrl_c_asks_the_workers_and_the_next_forces_them(times, seconds, ended, tmp_path):
+    """A terminal sends it to the command and to its workers at once."""
+    script = tmp_path / "command.py"
+    script.write_text(COMMAND)
+    process = subprocess.Popen(
+        [sys.executable, str(script), str(tmp_path), str(seconds)],
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    for stage in ("begun", "asked")[:times]:
+        while len(list(tmp_path.glob(f"*.{stage}"))) < 2:
+            assert process.poll() is None, process.communicate()[1]
+            time.sleep(0.02)
+        os.killpg(process.pid, signal.SIGINT)
+    _, err = process.communicate()
+    assert process.returncode == 130 and len(list(tmp_path.glob("*.ended"))) == ended
+    assert err == "stopped; what is finished is kept: the same command goes on\n"

@@ -142,7 +142,8 @@ def _tell(told: Any, child: Callable[..., None], arguments: tuple[Any, ...]) -> 
     stop = Stop()
     try:
         with suppress(KeyboardInterrupt), stop.on_signals():
-            signal.pthread_sigmask(signal.SIG_UNBLOCK, (signal.SIGINT, signal.SIGTERM))
+            # SIGINT stays held back: a terminal's Ctrl-C reaches all, and the command asks them.
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, (signal.SIGTERM,))
             if not stop():
                 child(stop, *arguments)
     except Exception as error:
@@ -165,10 +166,18 @@ def _can_leave(error: Exception) -> bool:
 
 
 def _end(processes: Sequence[BaseProcess]) -> None:
-    """Ask the workers to release their jobs and end, and wait until they have."""
+    """Ask the workers to release their jobs and end, and wait; an impatient user forces them."""
+    try:
+        _ask(processes)
+        for process in processes:
+            if process.pid is not None:
+                process.join()
+    except KeyboardInterrupt:
+        _ask(processes)
+        raise
+
+
+def _ask(processes: Sequence[BaseProcess]) -> None:
     for process in processes:
         if process.is_alive():
             process.terminate()
-    for process in processes:
-        if process.pid is not None:
-            process.join()
