@@ -16,6 +16,7 @@ import pytest
 from ritard.experiments.__main__ import run
 from ritard.experiments.compare import Grid, Outcome
 from ritard.experiments.compare.worker import STUDY, look, outcomes_of
+from ritard.experiments.records import read_json
 from ritard.experiments.settings import keep_settings
 from ritard.experiments.trials import storage as storage_module
 from ritard.experiments.trials.lease import Observer
@@ -199,6 +200,13 @@ def test_damaged_settings(text, tmp_path):
     with pytest.raises(ValueError, match=r"out='.*': "):
         keep_settings(SETTINGS, tmp_path)
     assert path.read_text("utf-8") == text and len(list(tmp_path.iterdir())) == 1
+
+
+def test_json_that_lacks_something_says_what(tmp_path):
+    path = tmp_path / "report.json"
+    path.write_text('{"format": 1}')
+    with pytest.raises(ValueError, match=r"report\.json is damaged: it lacks 'protocol'$"):
+        read_json(path, lambda data: data["protocol"])
 
 
 def test_settings_that_were_cut_off_or_changed(tmp_path):

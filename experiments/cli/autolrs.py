@@ -59,7 +59,7 @@ def autolrs(
         task=found.name,
         optimizer=optimizer,
         lr=found.base_lrs[optimizer] if lr is None else lr,
-        steps=found.total_steps if steps is None else steps,
+        steps=found.total_steps if steps is None else whole("steps", steps, low=1),
         base=str(base),
         seed=whole("seed", seed),
         threads=threads,

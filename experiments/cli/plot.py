@@ -17,9 +17,10 @@ def plot(
     json: options.Json = False,
 ) -> None:
     """Draw schedules over a run."""
+    from ...schedules._checks import whole
+
     found = read.schedules(schedules)
-    if steps < 1:
-        raise ValueError(f"steps={steps}: expected at least 1")
+    whole("steps", steps, low=1)
     path = output.folder("plot", out=out) / f"schedules.{format}"
 
     from ..compare.figures import save_schedules

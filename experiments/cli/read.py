@@ -100,7 +100,11 @@ def integers(name: str, text: str) -> tuple[int, ...]:
 
 def rates(text: str) -> tuple[float, ...] | None:
     """Learning rates, or None for "auto"."""
-    return None if text.strip() == "auto" else numbers("lr-grid", text)
+    from ...schedules._checks import number
+
+    if text.strip() == "auto":
+        return None
+    return tuple(number("lr-grid", rate, low=0, open_low=True) for rate in numbers("lr-grid", text))
 
 
 def workers(jobs: int, threads: int, accelerator: str) -> Workers:

@@ -38,8 +38,12 @@ def score(
     Files are written only where --out or --plot asks for them.
     """
     from ...schedules import GradNorms
+    from ...schedules._checks import whole
     from ..records import json_text
 
+    whole("steps", steps, low=1)
+    if steps_from is not None:
+        whole("steps-from", steps_from, low=1)
     found = read.schedules(schedules)
     folder = output.folder("score", out=out)
     log = None if norms is None else GradNorms.load(norms)

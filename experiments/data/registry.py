@@ -2,10 +2,11 @@
 
 import json
 from dataclasses import dataclass
-from difflib import get_close_matches
 from functools import cache
 from importlib.resources import files
 from typing import Any
+
+from ..names import unknown
 
 
 @dataclass(frozen=True)
@@ -76,9 +77,7 @@ def dataset(name: str) -> DataSet:
     try:
         return _registry()[name]
     except KeyError:
-        close = get_close_matches(name, _registry(), n=1)
-        hint = f"did you mean {close[0]!r}? " if close else ""
-        raise ValueError(f"data set {name!r}: {hint}expected one of {', '.join(names())}") from None
+        raise unknown("data set", name, names()) from None
 
 
 @cache

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ..names import unknown
 from .registry import dataset
 from .store import find
 
@@ -37,5 +38,5 @@ def spd_matrix(name: str) -> csr_array:
     from ...solvers.linear.gallery import read_matrix
 
     if name not in spd_names():
-        raise ValueError(f"matrix {name!r}: expected one of {', '.join(spd_names())}")
+        raise unknown("matrix", name, spd_names())
     return read_matrix(find(SET) / f"{name}{ENDING}")

@@ -14,13 +14,12 @@ from . import PICTURES, page
 def main() -> None:
     """Draw the pictures that are asked for, all by default, and write their page."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(PICTURES)}")
+    parser.add_argument(
+        "names", nargs="*", choices=PICTURES, metavar="NAME", help=f"of {', '.join(PICTURES)}"
+    )
     parser.add_argument("--results", type=Path, default=Path("experiments/results"))
     parser.add_argument("--docs", type=Path, default=Path("docs"))
     given = parser.parse_args()
-    for name in given.names:
-        if name not in PICTURES:
-            parser.error(f"NAME={name!r}: expected one of {', '.join(PICTURES)}")
     if not given.results.is_dir():
         parser.error(f"--results {given.results}: no such folder; run at the top of the repository")
     torch.set_num_threads(1)

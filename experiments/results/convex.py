@@ -38,14 +38,13 @@ HERE = Path(__file__).resolve().parent
 def main() -> None:
     """Run the sets that are asked for, all by default."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("sets", nargs="*", metavar="SET", help=f"of {', '.join(SETS)}")
+    parser.add_argument(
+        "sets", nargs="*", choices=SETS, metavar="SET", help=f"of {', '.join(SETS)}"
+    )
     parser.add_argument("--pilot", action="store_true", help="five other seeds; writes nothing")
     parser.add_argument("--out", type=Path, default=HERE / "convex", help="folder of the files")
     given = parser.parse_args()
     names = tuple(given.sets) or SETS
-    for name in names:
-        if name not in SETS:
-            parser.error(f"SET={name!r}: expected one of {', '.join(SETS)}")
     torch.set_num_threads(1)
     if given.pilot:
         pilot(names)

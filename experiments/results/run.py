@@ -66,10 +66,10 @@ def main() -> None:
     """Run the rows that are asked for, all by default."""
     rows = [*COMPARISONS, *SCRIPTS]
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("rows", nargs="*", metavar="ROW", help=f"of {', '.join(rows)}")
+    parser.add_argument(
+        "rows", nargs="*", choices=rows, metavar="ROW", help=f"of {', '.join(rows)}"
+    )
     for row in parser.parse_args().rows or rows:
-        if row not in rows:
-            parser.error(f"ROW={row!r}: expected one of {', '.join(rows)}")
         words = command(row)
         print("python", shlex.join(words).replace(f"{HERE}", "experiments/results"), flush=True)
         subprocess.run([sys.executable, *words], check=True)

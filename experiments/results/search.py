@@ -36,6 +36,7 @@ from ritard.experiments.search.evidence.report import (
 )
 from ritard.experiments.search.evidence.study import read_outcomes, run_study, whole_ground
 from ritard.experiments.search.evidence.summary import FIXED, payback, summarise
+from ritard.schedules._atomic import write_text
 
 HERE = Path(__file__).resolve().parent
 SIX = (3, 4, 5, 6, 8, 10)
@@ -120,7 +121,7 @@ def report(protocol: Any, folder: Path, out: Path) -> None:
             markdown_payback(paid, LABELS),
         ]
     )
-    (out / "tables.md").write_text(text, "utf-8")
+    write_text(out / "tables.md", text)
     print(text)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from ...schedules._checks import whole
+from ...schedules._checks import one_of, whole
 from ...tuners.solver_search.search_on import refining_of
 from .feeds import METHODS
 
@@ -50,8 +50,7 @@ class Task:
                 raise ValueError(f"nfe={nfe}: given twice")
         whole("evaluations", self.evaluations, low=4)
         whole("seed", self.seed)
-        if self.method not in METHODS:
-            raise ValueError(f"method={self.method!r}: expected one of {', '.join(METHODS)}")
+        one_of("method", self.method, METHODS)
         if len(self.noises) != len(NOISES):
             raise ValueError(
                 f"noises={','.join(map(str, self.noises))!r}: expected three numbers: to search "

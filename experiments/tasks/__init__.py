@@ -4,9 +4,9 @@ To add one: a file with a :class:`Task`, and a row in the table below.
 """
 
 from collections.abc import Mapping
-from difflib import get_close_matches
 
 from ...schedules._checks import shown
+from ..names import unknown
 from .batches import Batches, Loaders
 from .cifar10 import RESNET8, RESNET20
 from .digits import DIGITS
@@ -48,9 +48,7 @@ def get_task(name: str) -> Task:
     if name.partition(":")[0] == "logreg":
         sets = ", ".join(task.name.partition(":")[2] for task in LOGREG)
         raise ValueError(f"task {name!r}: expected logreg:SET with SET one of {sets}")
-    close = get_close_matches(name, task_names(), n=1)
-    hint = f"did you mean {close[0]!r}? " if close else ""
-    raise ValueError(f"task {name!r}: {hint}expected one of {', '.join(task_names())}")
+    raise unknown("task", name, task_names())
 
 
 def task_names() -> list[str]:

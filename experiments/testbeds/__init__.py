@@ -4,9 +4,9 @@ To add one: a file with a function that makes the :class:`Testbed`, and a row in
 """
 
 from collections.abc import Callable, Mapping
-from difflib import get_close_matches
 from functools import cache
 
+from ..names import unknown
 from .digits import digits
 from .fashion_pca import fashion_pca
 from .mixture import mixture
@@ -41,7 +41,5 @@ def get_testbed(name: str) -> Testbed:
         (64,)
     """
     if name not in _MAKERS:
-        close = get_close_matches(name, TESTBEDS, n=1)
-        hint = f"did you mean {close[0]!r}? " if close else ""
-        raise ValueError(f"testbed {name!r}: {hint}expected one of {', '.join(TESTBEDS)}")
+        raise unknown("testbed", name, TESTBEDS)
     return _MAKERS[name]()
