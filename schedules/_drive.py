@@ -7,6 +7,7 @@ from typing import Any
 
 from torch.optim import Optimizer
 
+from ._checks import shown
 from ._entries import Entry, Group
 from ._reader import Reader
 from .budget import Budget
@@ -75,9 +76,11 @@ def _checked(name: str, schedules: Any) -> Schedule | list[Schedule]:
     if isinstance(schedules, Schedule):
         return schedules
     if isinstance(schedules, str) or not isinstance(schedules, Sequence):
+        hint = "; a text form is read by Schedule.parse" if isinstance(schedules, str) else ""
+        if isinstance(schedules, type) and issubclass(schedules, Schedule):
+            hint = f"; a class: call it, as {schedules.__name__}()"
         raise TypeError(
-            f"schedule {schedules!r} for {name!r}: expected a Schedule or a list; a text form is "
-            "read by Schedule.parse"
+            f"schedule {shown(schedules)} for {name!r}: expected a Schedule or a list{hint}"
         )
     return [operand(f"schedule for {name!r}", one) for one in schedules]  # pyright: ignore[reportUnknownVariableType]
 

@@ -173,6 +173,10 @@ class Schedule(ABC):
 
         return Product(self, other if isinstance(other, Schedule) else Constant(other))
 
+    def __rmul__(self, other: float) -> Schedule:
+        """``0.5 * schedule`` is ``schedule * 0.5``."""
+        return self * other
+
     # ---- text and JSON ------------------------------------------------------------------
 
     def __str__(self) -> str:

@@ -209,7 +209,14 @@ CALLS = [
 ]
 SCHEDULER = [
     Wrong("ScheduleLR", ("optimizer=3",), lambda: ScheduleLR(3, Linear(), 10), TypeError),
-    Wrong("ScheduleLR", ("'linear'",), lambda o: ScheduleLR(o, "linear", 10), TypeError, optimizer),
+    Wrong(
+        "ScheduleLR",
+        ("'linear'", "parse"),
+        lambda o: ScheduleLR(o, "linear", 10),
+        TypeError,
+        optimizer,
+    ),
+    Wrong("ScheduleLR", ("Linear()",), lambda o: ScheduleLR(o, Linear, 10), TypeError, optimizer),
     Wrong("ScheduleLR", ("total_steps=0",), lambda o: ScheduleLR(o, Linear(), 0), on=optimizer),
     Wrong(
         "ScheduleLR",

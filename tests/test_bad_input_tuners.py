@@ -553,6 +553,8 @@ SEARCH = [
     Wrong("Noises", ("validation", "(3,)"), lambda: s.Noises(EPS, torch.ones(1, 3), EPS)),
     Wrong("Noises", ("train: expected",), lambda: s.Noises(3, EPS, EPS), TypeError),
     Wrong("Noises.draw", ("test=0",), lambda: s.Noises.draw((2,), test=0)),
+    Wrong("Noises.draw", ("shape=8", "(1, 32, 32)"), lambda: s.Noises.draw(8), TypeError),
+    Wrong("Noises.draw", ("shape=0",), lambda: s.Noises.draw((3, 0))),
     Wrong("Judges", ("train=3",), lambda: s.Judges(3, evaluator(), evaluator()), TypeError),
     Wrong("GaussNewton", ("free", "'time'"), lambda: s.GaussNewton(("time",))),
     Wrong("GaussNewton", ("damping=0",), lambda: s.GaussNewton(damping=0)),

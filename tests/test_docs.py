@@ -13,6 +13,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import torch
+from transformers import optimization as hf
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -74,6 +76,19 @@ def test_measured_figures_stand_in_the_results(page: Path) -> None:
     known = set(FIGURE.findall(results))
     for figure in FIGURE.findall(LINK.sub("", BLOCK.sub("", measured))):
         assert figure in known, f"{page.name}: {figure} is not in RESULTS.md"
+
+
+def test_every_scheduler_elsewhere_has_its_row() -> None:
+    """docs/moving.md names all of torch's and transformers', so a new one is seen."""
+    rows = re.findall(r"^\| ([^|]+) \|", (ROOT / "docs" / "moving.md").read_text(), re.MULTILINE)
+    named = {name for row in rows for name in re.findall(r"`(\w+)", row)}
+    peers = vars(torch.optim.lr_scheduler)
+    theirs = {
+        name for name in peers if re.fullmatch(r"[A-Z]\w*(LR|Plateau|Restarts|Scheduler)", name)
+    }
+    theirs |= {name for name in vars(hf) if re.fullmatch(r"get_\w+_schedule(_\w+)?", name)}
+    assert len(theirs) > 25
+    assert not theirs - {"LRScheduler"} - named
 
 
 def _run(code: str, folder: Path) -> None:

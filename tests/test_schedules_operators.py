@@ -163,7 +163,7 @@ def test_product_with_a_schedule_and_with_a_number():
     assert (REX() * Cosine())(t, T) == near(REX()(t, T) * Cosine()(t, T))
     assert (bits((REX() * Cosine())(t, T)) == bits((Cosine() * REX())(t, T))).all()
     assert (REX() * 0.25)(t, T) == near(REX()(t, T) / 4)
-    assert REX() * 0.25 == REX() * Constant(0.25)
+    assert REX() * 0.25 == 0.25 * REX() == REX() * Constant(0.25)
     assert (Linear() * 3)(0, T) == 3.0
 
 

@@ -9,7 +9,7 @@ from typing import Any, Literal, get_args
 import torch
 from torch import Tensor
 
-from ...schedules._checks import one_of
+from ...schedules._checks import one_of, shown
 from ._scalar import Scalar, as_float
 from .noise import Node, NoiseSchedule, as_noise
 from .step import Kind
@@ -74,7 +74,7 @@ def as_model(model: Any) -> Model:
 def check_network(network: Any) -> None:
     """TypeError where it cannot be called."""
     if not callable(network):
-        raise TypeError(f"network={network!r}: expected a callable (x, t) -> output")
+        raise TypeError(f"network={shown(network)}: expected a callable (x, t) -> output")
 
 
 def times_like(x: Tensor, t: Scalar) -> Tensor:

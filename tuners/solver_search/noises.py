@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ...schedules._checks import whole
+from ...schedules._checks import shown, whole
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,11 +62,18 @@ class Noises:
             dtype: float64 for analytic models, float32 for networks.
             device: Where the model is.
 
+        Raises:
+            TypeError, ValueError: a shape that is none, a count below 1.
+
         Example:
             >>> noises = Noises.draw((3, 8, 8), train=4, validation=2, test=5)
             >>> noises.test.shape
             torch.Size([5, 3, 8, 8])
         """
+        if not hasattr(shape, "__iter__"):
+            raise TypeError(f"shape={shown(shape)}: expected ints, such as (1, 32, 32)")
+        for size in shape:
+            whole("shape", size, low=1)
         counts = {"train": train, "validation": validation, "test": test}
         for name, count in counts.items():
             whole(name, count, low=1)
