@@ -1,10 +1,11 @@
-"""Results as text for files, rows as CSV and everything as strict JSON, and read from them."""
+"""Results in files, and read from them: rows as CSV, everything as strict JSON, tensors."""
 
 from __future__ import annotations
 
 import csv
 import io
 import json
+import zipfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
@@ -75,3 +76,38 @@ def write_tensors(path: Path, content: Mapping[str, Any]) -> None:
     torch.save(dict(content), buffer)
     with atomic_path(path) as temporary:
         temporary.write_bytes(buffer.getbuffer())
+
+
+def read_tensors(path: Path) -> Any:
+    """What :func:`write_tensors` wrote, on the CPU, without running any code from it.
+
+    Raises:
+        OSError: it cannot be opened.
+        ValueError: it is damaged, or another one; the file is named.
+    """
+    import torch
+
+    try:
+        if why := damage(path):
+            raise ValueError(why)
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except OSError:
+        raise
+    except Exception as error:  # torch raises many kinds
+        said = str(error).partition("\n")[0]
+        raise ValueError(f"{path} is damaged: {said}") from error
+
+
+def damage(path: Path) -> str:
+    """Why a file of tensors is not what was written; empty where it is.
+
+    It may be cut off or have flipped bits: torch keeps checksums but does not read them.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            bad = archive.testzip()
+    except OSError:
+        raise
+    except Exception as error:  # whatever a damaged archive leads to
+        return str(error) or type(error).__name__
+    return "" if bad is None else f"its part {bad} is not what was written"

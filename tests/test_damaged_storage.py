@@ -4,6 +4,7 @@ What is read exactly or refused, and what cannot be told from a change that a pe
 see test_damaged_files.py.
 """
 
+import io
 import json
 import random
 import sqlite3
@@ -13,6 +14,7 @@ import threading
 from pathlib import Path
 
 import pytest
+import torch
 from ritard.experiments.__main__ import run
 from ritard.experiments.compare import Grid, Outcome
 from ritard.experiments.compare.worker import STUDY, look, outcomes_of
@@ -207,6 +209,29 @@ def test_json_that_lacks_something_says_what(tmp_path):
     path.write_text('{"format": 1}')
     with pytest.raises(ValueError, match=r"report\.json is damaged: it lacks 'protocol'$"):
         read_json(path, lambda data: data["protocol"])
+
+
+def test_damaged_exact_solutions_are_not_searched_on(tmp_path, capsys, monkeypatch):
+    """Cut off, or a bit of a number flipped, which torch alone would not see."""
+    monkeypatch.chdir(tmp_path)
+    sizes = "--nfe 2 --evaluations 4 --noises 8,8,8 --no-refine --out o".split()
+    small = ["search", "--model", "mixture", *sizes]
+    assert run(small) == 0
+    (path,) = Path("o/exact").glob("train-*.pt")
+    whole = path.read_bytes()
+    number = whole.index(b"data/0") + 200
+    flipped = whole[:number] + bytes([whole[number] ^ 64]) + whole[number + 1 :]
+    assert torch.load(io.BytesIO(flipped), weights_only=True)
+    for data in (flipped, whole[: len(whole) // 2], b""):
+        path.write_bytes(data)
+        Path("o/trials.log").unlink()
+        capsys.readouterr()
+        assert run(small) == 1
+        said = capsys.readouterr().err.splitlines()[-1]
+        assert f"{path} is damaged: " in said and said.endswith("remove the whole folder o/exact")
+    path.write_bytes(whole)
+    Path("o/exact/identity").write_bytes(b"\xff")
+    assert run(small) == 0
 
 
 def test_settings_that_were_cut_off_or_changed(tmp_path):

@@ -3,6 +3,7 @@
 import csv
 import json
 import math
+import re
 import shutil
 from dataclasses import replace
 
@@ -356,6 +357,17 @@ def test_half_a_search_is_no_evidence(folder, monkeypatch, tmp_path):
     with pytest.raises(KeyboardInterrupt):
         list(run_study({"mixture": TINY}, [Cell("mixture", 3, "stopped", 0)], tmp_path))
     assert [path.name for path in tmp_path.iterdir()] == ["mixture-ground.pt"]
+
+
+def test_a_damaged_cell_or_ground_is_named(folder, tmp_path):
+    for name in ("mixture-03-random-1.json", "mixture-ground.pt"):
+        half = tmp_path / name
+        shutil.copytree(folder, half)
+        whole = (half / name).read_bytes()
+        (half / name).write_bytes(whole[: len(whole) // 2])
+        with pytest.raises(ValueError, match=rf"{re.escape(str(half / name))} is damaged"):
+            read_outcomes(TINY, CELLS, half)
+            whole_ground(TINY, half)
 
 
 def test_cells_of_other_settings_are_run_again(folder):

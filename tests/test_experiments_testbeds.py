@@ -368,7 +368,7 @@ def test_weights_that_are_not_there_or_damaged(tmp_path, monkeypatch):
     with pytest.raises(FileNotFoundError, match=r"unet-fashion\.pt: .*\.testbeds\.train_unet"):
         get_testbed("unet")
     (tmp_path / "bad.pt").write_bytes(b"nothing")
-    with pytest.raises(ValueError, match=r"bad\.pt: not readable.*train_unet"):
+    with pytest.raises(ValueError, match=r"bad\.pt is damaged: .*train_unet"):
         trained(tmp_path / "bad.pt")
     torch.save({"a": 1}, tmp_path / "other.pt")
     with pytest.raises(ValueError, match=r"other\.pt: not made by"):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ from lightning.pytorch.callbacks import Callback
 from ...schedules._atomic import atomic_path
 from ...schedules._state import check_keys
 from ...tuners.autolrs import AutoLRSCallback
+from ..records import damage
 from ..trials.stop import Interrupted, Stop
 
 CHECKPOINT, EVERY_SECONDS = "run.checkpoint", 2.0
@@ -77,18 +77,8 @@ class Keep(Callback):
 
 
 def _check(path: Path) -> None:
-    """Refuse what is cut off or has flipped bits: torch keeps checksums but does not read them."""
-    try:
-        with zipfile.ZipFile(path) as archive:
-            bad = archive.testzip()
-    except Exception as error:  # whatever a damaged archive leads to
-        raise ValueError(_damaged(path, str(error) or type(error).__name__)) from error
-    if bad is not None:
-        raise ValueError(_damaged(path, f"its part {bad} is not what was written"))
-
-
-def _damaged(path: Path, why: str) -> str:
-    return (
-        f"out={str(path.parent)!r}: {path.name} is damaged: {why}; remove that file to begin the "
-        "run anew"
-    )
+    if why := damage(path):
+        raise ValueError(
+            f"out={str(path.parent)!r}: {path.name} is damaged: {why}; remove that file to begin "
+            "the run anew"
+        )

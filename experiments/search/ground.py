@@ -20,7 +20,7 @@ from torch import Tensor
 
 from ...solvers.diffusion import Model
 from ...tuners.solver_search import Cost, Evaluator, Judges, Noises
-from ..records import write_tensors
+from ..records import read_tensors, write_tensors
 from ..trials.stop import Interrupted, Stop
 from .jobs import Solved, Solving
 from .subject import Subject, get_subject
@@ -98,7 +98,7 @@ class Ground:
             with suppress(FileExistsError):  # of several at once the first one's holds
                 os.link(fresh, path)
             fresh.unlink()
-        return path.read_text()
+        return path.read_text("utf-8", errors="replace")  # any text will do
 
     def blocks(self, name: str) -> list[Solving]:
         """The parts of a set."""
@@ -140,11 +140,17 @@ class Ground:
         return self._evaluator(judge.eps[:count], judge.reference[:count])
 
     def _judge(self, name: str) -> Evaluator:
-        kept = [torch.load(self._path(block), weights_only=True) for block in self.blocks(name)]
+        kept = [self._read(block) for block in self.blocks(name)]
         exact = torch.cat([part["exact"] for part in kept]).to(self.subject.device)
         judge = self._evaluator(getattr(self.noises, name), exact)
         judge.reference_cost = sum((Cost.from_dict(part["cost"]) for part in kept), Cost())
         return judge
+
+    def _read(self, block: Solving) -> dict[str, Any]:
+        try:
+            return read_tensors(self._path(block))
+        except ValueError as error:
+            raise ValueError(f"{error}; remove the whole folder {self.kept}") from error
 
     def _evaluator(self, eps: Tensor, exact: Tensor | None) -> Evaluator:
         start, end = self.subject.ends

@@ -5,10 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from ..data.store import cache_folder
-from ..records import write_tensors
+from ..records import read_tensors, write_tensors
 
 COMMAND = "python -m ritard.experiments.testbeds.train_unet"
 """What builds the weights."""
@@ -35,12 +33,9 @@ def load(path: Path) -> dict[str, Any]:
     if not path.is_file():
         raise FileNotFoundError(f"{path}: the U-Net is not trained yet; run: {COMMAND}")
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # torch raises many kinds
-        reason = str(error).partition("\n")[0]
-        raise ValueError(
-            f"{path}: not readable ({reason}); remove it and run: {COMMAND}"
-        ) from error
+        content = read_tensors(path)
+    except ValueError as error:
+        raise ValueError(f"{error}; remove it and run: {COMMAND}") from error
     if not isinstance(content, dict) or "record" not in content:
         raise ValueError(f"{path}: not made by {COMMAND}; remove it and run that")
     return content

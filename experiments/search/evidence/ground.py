@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from ....tuners.solver_search import Evaluator, Objective, Reject
-from ...records import write_tensors
+from ...records import read_tensors, write_tensors
 from ...testbeds import Testbed, get_testbed
 from .features import Classifier, train_classifier
 from .protocol import Protocol
@@ -85,7 +85,7 @@ def lay_ground(protocol: Protocol, path: Path) -> Iterator[Ground]:
     """Solve what the file lacks, block by block; the last that is yielded is whole.
 
     Raises:
-        ValueError: the file holds noises of something else.
+        ValueError: the file holds noises of something else, or is damaged.
     """
     bed = get_testbed(protocol.testbed)
     total = protocol.seeds * protocol.train + protocol.validation + protocol.test
@@ -109,7 +109,7 @@ def lay_ground(protocol: Protocol, path: Path) -> Iterator[Ground]:
 def _load(path: Path, key: str, eps: Tensor) -> dict[str, Any]:
     if not path.exists():
         return {"exact": eps[:0], "seconds": 0.0, "forwards": 0}
-    held = torch.load(path, weights_only=True)
+    held = read_tensors(path)
     if held.pop("key") != key:
         raise ValueError(f"{path}: it holds other noises; expected {key}")
     return held

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from ....schedules._atomic import write_text
 from ....solvers.diffusion.saved import load_sampler
+from ...records import read_json
 from .errors import Errors, distances
 from .ground import Ground, lay_ground
 from .judged import Distances, compare_distributions
@@ -111,12 +112,12 @@ def _settings(protocol: Protocol) -> dict[str, Any]:
 def _held(folder: Path, cell: Cell, protocol: Protocol) -> Outcome | None:
     """What a file holds of a cell; None where there is none, or one of other settings."""
     path = folder / f"{cell.name}.json"
-    if not path.exists():
-        return None
-    held = json.loads(path.read_text("utf-8"))
-    if held["settings"] != _settings(protocol):
-        return None
-    kept: dict[str, Any] = held["found"] | {"sampler": load_sampler(held["found"]["sampler"])}
-    found = Found(**kept)
-    each = torch.tensor(held["each"], dtype=torch.float64)
-    return Outcome(cell, found, Errors(**held["errors"]), held["distances"], each)
+
+    def outcome(held: Any) -> Outcome | None:
+        if held["settings"] != _settings(protocol):
+            return None
+        kept: dict[str, Any] = held["found"] | {"sampler": load_sampler(held["found"]["sampler"])}
+        each = torch.tensor(held["each"], dtype=torch.float64)
+        return Outcome(cell, Found(**kept), Errors(**held["errors"]), held["distances"], each)
+
+    return read_json(path, outcome) if path.exists() else None
