@@ -52,7 +52,7 @@ class Report:
         chosen = "kept" if self.scale == self.before else f"-> {self.scale:.3g}"
         return (
             f"update {self.start}: {self.before:.3g} {chosen} (gain {self.gain:.3g} +- "
-            f"{self.error:.2g}; {tried}), overhead {self.overhead:.1%}"
+            f"{self.error:.2g}; {tried}), overhead so far {self.overhead:.1%}"
         )
 
     def to_dict(self) -> dict[str, Any]:
