@@ -86,7 +86,7 @@ def test_several_settings_make_several_tables(here, capsys):
     ("arguments", "message"),
     [
         ("--task nosuch", "nosuch"),
-        ("--task digits,digits", "tasks='digits': given twice"),
+        ("--task digits,digits", "task='digits': given twice"),
         ("--schedules liner", "linear"),
         ("--schedules linear,linear", "given twice"),
         ("--schedules linear,", "expected one of"),

@@ -63,10 +63,13 @@ def controls(text: str, name: str = "schedules") -> tuple[Control, ...]:
 
 
 def words(name: str, text: str) -> tuple[str, ...]:
-    """Words with commas between them."""
+    """Words with commas between them, each once."""
     found = tuple(piece.strip() for piece in text.split(","))
     if not all(found):
         raise ValueError(f"{name}={text!r}: expected names with commas between them")
+    for i, word in enumerate(found):
+        if word in found[:i]:
+            raise ValueError(f"{name}={word!r}: given twice")
     return found
 
 

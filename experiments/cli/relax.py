@@ -56,9 +56,7 @@ def relax(
 
     tuners = read.words("tuner", tuner)
     chosen = Task(problem, nx, steps, seed, method, rtol, maxiter, Arms(arms, omega_max))
-    for i, name in enumerate(tuners):
-        if name in tuners[:i]:
-            raise ValueError(f"tuner={name!r}: given twice")
+    for name in tuners:
         chosen.check(name)
     folder = output.folder("relax", problem, out)
     found = _run(chosen, tuners, folder)
