@@ -6,6 +6,7 @@
 import multiprocessing.forkserver
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 from ritard.experiments.chaos.case import Case
@@ -115,6 +116,20 @@ def test_an_error_that_is_not_clear_is_found(tmp_path):
     _, *rows = tried(code, tmp_path, {"full": full, "read-only": read_only})
     for row in rows:
         assert any(found.startswith("no clear error") for found in row.verdict.faults)
+
+
+@pytest.mark.parametrize("outlives", [True, False])
+def test_a_command_may_outlive_a_full_disk_where_it_says_so(outlives, tmp_path):
+    short = """
+    try:
+        Path("out/log.txt").write_text("l" * 90_000)
+    except OSError as error:
+        print(error)
+"""
+    case, launch = victim(GOOD.replace("\nexcept", f"{short}except", 1))
+    case = replace(case, outlives=outlives)
+    _, row = Plan(1, 0, tmp_path, launch, launch).rows(case, {"full": full})
+    assert (row.verdict == Verdict()) == outlives
 
 
 def test_work_done_twice_and_lost_is_counted():

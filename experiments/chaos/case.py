@@ -34,6 +34,7 @@ class Case:
         module: Where the command's ``main`` is.
         storage: URL of what several processes share; empty where they cannot.
         stopped: Exit codes after a signal.
+        outlives: Whether it goes on where a full disk takes no more of its log, and says so.
     """
 
     name: str
@@ -44,3 +45,4 @@ class Case:
     module: str = "ritard.experiments.__main__"
     storage: str = ""
     stopped: Mapping[int, Collection[int]] = field(default_factory=lambda: STOPPED)
+    outlives: bool = False

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -85,9 +86,8 @@ def _command(
 def _fit(name: str, steps: int) -> Case:
     # When it is interrupted the Trainer ends the process by itself, with 1.
     asked = {number: (1, 128 + number) for number in (signal.SIGINT, signal.SIGTERM)}
-    return _script(
-        "fit", name, steps, {"result.json": k.plain}, k.checkpoints, {**STOPPED, **asked}
-    )
+    case = _script("fit", name, steps, {"result.json": k.plain}, k.checkpoints)
+    return replace(case, stopped={**STOPPED, **asked}, outlives=name == "norms")
 
 
 STUDIES: Mapping[str, tuple[Readers, Callable[[Path], Kept]]] = {
@@ -112,13 +112,12 @@ def _study(name: str, size: int) -> Case:
     # A search tells that it was interrupted, not by which signal.
     either = 128 + signal.SIGINT, 128 + signal.SIGTERM
     stopped = {**STOPPED, signal.SIGTERM: either} if name == "evidence" else STOPPED
-    return _script("study", name, size, *STUDIES[name], stopped)
+    return replace(_script("study", name, size, *STUDIES[name]), stopped=stopped)
 
 
 def _script(
-    kind: str, name: str, size: int, results: Readers, kept: Callable[[Path], Kept],
-    stopped: Any = STOPPED,
-) -> Case:  # fmt: skip
+    kind: str, name: str, size: int, results: Readers, kept: Callable[[Path], Kept]
+) -> Case:
     return Case(
         f"{kind} {name}",
         (name, str(size), "out"),
@@ -126,7 +125,6 @@ def _script(
         tuple(results),
         kept,
         {"fit": "ritard.experiments.chaos.fits", "study": "ritard.experiments.chaos.studies"}[kind],
-        stopped=stopped,
     )
 
 

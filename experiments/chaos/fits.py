@@ -124,6 +124,7 @@ def _batches(size: int, seed: int) -> Batches:
 def main() -> None:
     """The command line."""
     warnings.filterwarnings("ignore")
+    warnings.filterwarnings("default", "GradNorm")  # what it could not write
     logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
     script.run(fit)
 
