@@ -1,6 +1,7 @@
 """Wrong calls of ritard.solvers: the error, what it says, and that nothing has changed."""
 
 import math
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -398,6 +399,12 @@ RUNS = [
         "RitardScheduler",
         ("timestep_spacing='even'",),
         lambda: RitardScheduler(timestep_spacing="even"),
+    ),
+    Wrong(
+        "RitardScheduler",
+        ("schedule=SimpleNamespace", ".sampler"),
+        lambda: RitardScheduler(schedule=SimpleNamespace(sampler=ddim(VP, GRID))),
+        TypeError,
     ),
     Wrong(
         "RitardScheduler",

@@ -18,7 +18,8 @@ def as_sampler(sampler: Any, name: str = "sampler") -> Sampler:
     """A sampler of either kind as it is; TypeError, which names the argument, for anything else."""
     if not isinstance(sampler, SolverSchedule | CoefficientTable):
         kind = type(sampler).__name__
-        raise TypeError(f"{name}={kind}: expected a SolverSchedule or a CoefficientTable")
+        own = ", which its .sampler is" if hasattr(sampler, "sampler") else ""  # a search's result
+        raise TypeError(f"{name}={kind}: expected a SolverSchedule or a CoefficientTable{own}")
     return sampler
 
 

@@ -25,7 +25,7 @@ from ._pipeline_times import PipelineTimes
 from .adapters import prediction_of
 from .model import Prediction, convert
 from .noise import Node
-from .saved import Sampler, load_sampler, same_noise
+from .saved import Sampler, as_sampler, load_sampler, same_noise
 from .threshold import dynamic_threshold
 
 
@@ -57,7 +57,8 @@ class RitardScheduler(PipelineContract, SchedulerMixin, ConfigMixin):
         variance_type: "learned" or "learned_range" where the output also holds a variance.
 
     Raises:
-        ValueError: a schedule made for another noise schedule, or settings out of range.
+        TypeError, ValueError: no schedule, one made for another noise schedule, or settings out of
+            range.
 
     Where it differs from diffusers' own: timesteps are floats; the step index is a counter that
     is looked up once, at the first step; samples are kept in float32 between the steps of a
@@ -93,7 +94,8 @@ class RitardScheduler(PipelineContract, SchedulerMixin, ConfigMixin):
         sample_max_value: float = 1.0,
         variance_type: str | None = None,
     ) -> None:
-        self._sampler = None if schedule is None else load_sampler(schedule)
+        given = schedule if isinstance(schedule, dict | None) else as_sampler(schedule, "schedule")
+        self._sampler = None if given is None else load_sampler(given)
         if self._sampler is not None:  # the configuration must be JSON
             self.register_to_config(schedule=self._sampler.to_dict())
         self._prediction: Prediction = prediction_of(prediction_type)
