@@ -31,13 +31,11 @@ class Problem:
     Attributes:
         network: The module that is trained.
         optimizer: What trains it, once a method has chosen it: evaluation must know.
-        default_lr: The task's own base rate, which nobody has tuned for this setting.
     """
 
     def __init__(self, setting: Setting, seed: int) -> None:
         self.setting = setting
         self._task = get_task(setting.task)
-        self.default_lr = self._task.base_lrs[setting.optimizer]
         torch.manual_seed(seed)
         self.network = self._task.network()
         self.optimizer: Optimizer | None = None

@@ -27,7 +27,6 @@ class Row:
         chosen: Its runs.
         final: Test metric at the end, of each seed.
         best: Lowest metric of the part read on the way, of each seed.
-        anytime: Mean metric over the ten points on the way, of each seed.
         curve: Metric at the ten points, (seeds, 10); NaN where a run had diverged.
         reference: Against tuned linear decay; None for itself.
         rival: Of the improved mode, against faithful AutoLRS.
@@ -37,7 +36,6 @@ class Row:
     chosen: Chosen
     final: tuple[float, ...]
     best: tuple[float, ...]
-    anytime: tuple[float, ...]
     curve: np.ndarray
     reference: Paired | None = None
     rival: Paired | None = None
@@ -80,10 +78,9 @@ def _row(name: str, chosen: Chosen, finals: Mapping[str, tuple[float, ...]]) -> 
     curve = np.array(full, dtype=float)
     lost = [math.isinf(final) for final in finals[name]]
     best = (math.inf if bad else float(np.nanmin(c)) for bad, c in zip(lost, curve, strict=True))
-    area = (math.inf if bad else float(c.mean()) for bad, c in zip(lost, curve, strict=True))
     rival = _paired(name, RIVAL, finals) if chosen.method == OURS else None
     return Row(
-        name, chosen, finals[name], tuple(best), tuple(area), curve,
+        name, chosen, finals[name], tuple(best), curve,
         _paired(name, REFERENCE, finals), rival,
     )  # fmt: skip
 

@@ -52,7 +52,7 @@ def main() -> None:
     """Run what is missing; write, draw and print all that is there."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("setting", choices=SETTINGS)
-    parser.add_argument("--methods", help="some of them")
+    parser.add_argument("--methods", nargs="+", choices=METHODS, help="some of them")
     parser.add_argument("--default", action="store_true", help="from the default rate alone")
     parser.add_argument("--fresh", action="store_true", help="on other seeds")
     parser.add_argument("--scores", action="store_true", help="compare scores of probes instead")
@@ -69,7 +69,7 @@ def main() -> None:
         return
     seeds = FRESH if given.fresh else SEEDS
     usual = CONFIRMED if given.fresh else METHODS
-    for name in given.methods.split(",") if given.methods else usual:
+    for name in given.methods or usual:
         method = METHODS[name]
         if given.default or given.fresh:
             method = replace(method, starts=method.starts[:1])
