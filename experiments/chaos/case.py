@@ -16,7 +16,8 @@ OUT = "out"
 
 STOPPED: Mapping[int, Collection[int]] = {
     signal.SIGKILL: (-signal.SIGKILL,),
-    signal.SIGINT: (128 + signal.SIGINT,),
+    # Python ends itself by SIGINT where Ctrl-C came while it evaluated a string, as for a class.
+    signal.SIGINT: (128 + signal.SIGINT, -signal.SIGINT),
     signal.SIGTERM: (128 + signal.SIGTERM,),
 }
 

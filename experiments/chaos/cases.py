@@ -85,9 +85,9 @@ def _command(
 
 def _fit(name: str, steps: int) -> Case:
     # When it is interrupted the Trainer ends the process by itself, with 1.
-    asked = {number: (1, 128 + number) for number in (signal.SIGINT, signal.SIGTERM)}
+    stopped = {n: codes if n == signal.SIGKILL else (1, *codes) for n, codes in STOPPED.items()}
     case = _script("fit", name, steps, {"result.json": k.plain}, k.checkpoints)
-    return replace(case, stopped={**STOPPED, **asked}, outlives=name == "norms")
+    return replace(case, stopped=stopped, outlives=name == "norms")
 
 
 STUDIES: Mapping[str, tuple[Readers, Callable[[Path], Kept]]] = {
