@@ -16,7 +16,8 @@ OUT = "out"
 
 STOPPED: Mapping[int, Collection[int]] = {
     signal.SIGKILL: (-signal.SIGKILL,),
-    # Python ends itself by SIGINT where Ctrl-C came while it evaluated a string, as for a class.
+    # Where a library drops a Ctrl-C that came while it evaluated a string, the work goes on to
+    # its end, and Python then ends itself by SIGINT.
     signal.SIGINT: (128 + signal.SIGINT, -signal.SIGINT),
     signal.SIGTERM: (128 + signal.SIGTERM,),
 }
