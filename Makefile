@@ -32,7 +32,7 @@ test-slow: setup
 bench: setup  ## every ratio that has a goal, ours against a peer in the same run: one table
 	$(BIN)/python experiments/benchmarks/run.py
 
-chaos: setup  ## kill, stop, starve and lock out every long command, and check what is left: an hour
+chaos: setup  ## kill, stop, starve and lock out every long command, and check what is left: half an hour
 	$(BIN)/python -m ritard.experiments.chaos
 
 results: setup  ## the rows of RESULTS.md; ROW=name runs one; a killed run goes on
