@@ -149,6 +149,11 @@ def test_refuses_states_that_do_not_fit() -> None:
         with pytest.raises(ValueError, match="_k"):
             tuner.load_state_dict(state)
 
+    for other in (Fixed(1.5), tuner):
+        for arrays in (3, [], {"_l": [0.0] * 20}):
+            with pytest.raises(ValueError, match="state_dict: arrays"):
+                other.load_state_dict(other.state_dict() | {"arrays": arrays})
+
 
 def test_refuses_bad_settings() -> None:
     for error, make in (

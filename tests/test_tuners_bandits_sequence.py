@@ -1,5 +1,6 @@
 """tune_sequence: what it reports, what it survives, and that it goes on where it was killed."""
 
+import functools
 import itertools
 import math
 import os
@@ -180,6 +181,64 @@ def test_failed_solves_are_costs() -> None:
 
 def report_iterations(system):
     return solve(system[0], system[1], "sor", 1.5).iterations
+
+
+def test_an_interrupted_fallback_leaves_its_system_unsolved(tmp_path) -> None:
+    """What the next system follows from is not known yet."""
+    settings = {"method": "ssor_cg", "rtol": 1e-10, "maxiter": 1, "warm_start": True}
+    found: list[np.ndarray] = []
+
+    def direct(A, b):
+        found.append(spsolve(A.tocsr().tocsc(), b))
+        return found[-1]
+
+    def interrupted(A, b):
+        if len(found) == 2:
+            raise KeyboardInterrupt
+        return direct(A, b)
+
+    def run(fallback, **more):
+        return tune_sequence(gallery.Heat(8, 6), _cheb(), fallback=fallback, **settings, **more)
+
+    whole, expected = run(direct), found.copy()
+    found.clear()
+    with pytest.raises(KeyboardInterrupt):
+        run(interrupted, checkpoint=tmp_path / "state.npz")
+    _same(run(direct, checkpoint=tmp_path / "state.npz"), whole)
+    np.testing.assert_array_equal(found, expected)
+
+
+@pytest.mark.parametrize("method", ["ask", "tell"])
+def test_interrupted_within_an_ask_or_a_tell_the_last_file_stands(method, tmp_path) -> None:
+    path, tuner, calls = tmp_path / "state.npz", _cheb(), itertools.count(1)
+    whole_call = getattr(tuner, method)
+
+    def interrupted(*arguments):
+        found = whole_call(*arguments)
+        if next(calls) == 5:
+            raise KeyboardInterrupt
+        return found
+
+    setattr(tuner, method, interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        tune_sequence(_systems(9), tuner, checkpoint=path, checkpoint_every=0, **SETTINGS)
+    resumed = tune_sequence(_systems(9), _cheb(), checkpoint=path, **SETTINGS)
+    _same(resumed, tune_sequence(_systems(9), _cheb(), **SETTINGS))
+
+
+def test_a_resumed_run_has_the_same_functions_at_other_addresses(tmp_path) -> None:
+    path = tmp_path / "state.npz"
+
+    def one_run():
+        def twice(factor, solution, seconds):
+            return factor * solution.iterations
+
+        cost = functools.partial(twice, 2)
+        tune_sequence(_systems(3), _cheb(), cost=cost, checkpoint=path, **SETTINGS)
+        return cost
+
+    first = one_run()
+    assert repr(first) != repr(one_run())
 
 
 def test_fallback_gives_the_next_start() -> None:

@@ -63,7 +63,7 @@ class Checkpoint:
         except DAMAGE as error:
             raise ValueError(f"checkpoint={str(path)!r}: not a checkpoint ({error})") from error
         try:
-            check_settings(dict(found.report.meta), meta)
+            check_settings(found.report.meta, meta)
         except ValueError as error:
             raise ValueError(f"checkpoint={str(path)!r}: of another run: {error}") from error
         return found

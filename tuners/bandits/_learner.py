@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any, ClassVar
@@ -100,16 +101,16 @@ class Learner(ABC):
         check_settings(state_dict["settings"], self.settings())
         rng, costs = np.random.default_rng(0), Costs(self._costs.cost_min)
         with reading("arrays"):
-            arrays = {
-                name: fitting(name, state_dict["arrays"].get(name), getattr(self, name))
-                for name in self.ARRAYS
-            }
+            found = state_dict["arrays"]
+            if found.keys() != set(self.ARRAYS):
+                raise ValueError(f"{sorted(found)} instead of {sorted(self.ARRAYS)}")
+            arrays = {name: fitting(name, found[name], getattr(self, name)) for name in found}
         with reading("rng"):
             rng.bit_generator.state = state_dict["rng"]  # NumPy refuses another generator's
         costs.load_state_dict(state_dict["costs"])
         self._rng, self._costs = rng, costs
-        for name, found in arrays.items():
-            setattr(self, name, found)
+        for name, array in arrays.items():
+            setattr(self, name, array)
 
 
 def checked_arms(arms: Sequence[Any]) -> tuple[Any, ...]:
@@ -142,10 +143,13 @@ def seed_words(seed: Seed) -> list[int]:
 
 
 def label(arm: Any) -> Any:
-    """How an arm is named in a state: itself if a number or a text, else its name or settings."""
+    """How an arm is named in a state: itself if a number or a text, else its name or settings.
+
+    Addresses, which other processes do not have, are left out.
+    """
     if isinstance(arm, int | float | str):
         return arm
-    return getattr(arm, "__name__", None) or repr(arm)
+    return getattr(arm, "__name__", None) or re.sub(r" at 0x[0-9a-fA-F]+", "", repr(arm))
 
 
 def check_settings(found: Any, here: dict[str, Any]) -> None:

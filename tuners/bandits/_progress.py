@@ -25,6 +25,10 @@ class Progress:
         settings: What a checkpoint must agree with, as plain values.
         path: The checkpoint's file, or None.
         every: Seconds between two checkpoints.
+
+    Attributes:
+        whole: False within an ask or a tell, of which a file would hold half.
+        x: Solution of the last system, if usable.
     """
 
     def __init__(
@@ -36,6 +40,7 @@ class Progress:
         self._tuning, self._saved = 0.0, time.monotonic()
         self._pending: Choice | None = None
         self.x: NDArray[Any] | None = None
+        self.whole = True
         if path is not None and Path(path).exists():
             self._resume(Checkpoint.load(path, self._meta))
 
@@ -59,18 +64,18 @@ class Progress:
         """
         if self._pending is not None and self._pending.context == context:
             return self._pending
-        start = time.perf_counter()
+        start, self.whole = time.perf_counter(), False
         choice: Choice = self._tuner.ask(context)
         self._tuning += time.perf_counter() - start
-        self._pending = choice
+        self._pending, self.whole = choice, True
         return choice
 
-    def tell(self, choice: Choice, solution: Solution, cost: float, seconds: float) -> None:
-        """Tell the tuner, and record the solve."""
-        start = time.perf_counter()
+    def tell(self, choice: Choice, solution: Solution, cost: float, seconds: float, x: Any) -> None:
+        """Tell the tuner, record the solve, and keep the x to go on from."""
+        start, self.whole = time.perf_counter(), False
         self._tuner.tell(choice, cost)
         self._tuning += time.perf_counter() - start
-        self._pending = None
+        self._pending, self.x = None, x
         row = {
             "arms": choice.arm,
             "omegas": solution.omega,
@@ -82,6 +87,7 @@ class Progress:
         }
         for name, value in row.items():
             self._columns[name].append(value)
+        self.whole = True
 
     def report(self) -> SequenceReport:
         """What has been solved so far."""

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from ...schedules._checks import number, plain, whole
 from ...solvers.linear import Solution, Splitting, solve
+from ._learner import label
 from ._progress import Progress
 from ._stream import Stream
 from .choice import Choice
@@ -109,7 +110,7 @@ def tune_sequence(
     solver = method if callable(method) else _relaxation(method, limits)
     price = _price(cost, maxiter)
     settings = {
-        "method": _name(method), **limits, "warm_start": warm_start, "cost": _name(cost),
+        "method": label(method), **limits, "warm_start": warm_start, "cost": label(cost),
         "tuner": tuner.settings() if hasattr(tuner, "settings") else type(tuner).__name__,
     }  # fmt: skip
     every = number("checkpoint_every", checkpoint_every, low=0)
@@ -127,7 +128,8 @@ def tune_sequence(
             run.report(),
         ) from error
     except BaseException:  # Ctrl-C
-        run.save()
+        if run.whole:
+            run.save()
         raise
     run.save()
     return run.report()
@@ -150,7 +152,7 @@ class _Step:
         while (system := stream.next(run.x)) is not None:
             A, b, context = system
             choice, solution = self.one(A, b, context, start if self.warm_start else None)
-            run.x = start = self.usable(solution, A, b)
+            start = run.x
             run.save_when_due()
             if self.progress is not None:
                 self.progress(len(run), choice, solution)
@@ -166,7 +168,8 @@ class _Step:
         began = time.perf_counter()
         solution = self.solver(A, b, choice.value, x0)
         seconds = time.perf_counter() - began
-        self.run.tell(choice, solution, self.price(solution, seconds), seconds)
+        cost, x = self.price(solution, seconds), self.usable(solution, A, b)
+        self.run.tell(choice, solution, cost, seconds, x)
         return choice, solution
 
     def usable(self, solution: Solution, A: Any, b: Vector) -> Vector | None:
@@ -201,7 +204,3 @@ def _price(cost: Any, maxiter: int | None) -> Callable[[Solution, float], float]
         raise ValueError(f"cost={cost!r}: expected 'iterations', 'seconds' or a function")
     price: Any = cost
     return lambda solution, seconds: price(solution, seconds) if solution.converged else math.inf
-
-
-def _name(choice: Any) -> str:
-    return choice if isinstance(choice, str) else getattr(choice, "__name__", repr(choice))
