@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import hashlib
 import os
+import tempfile
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
+from threading import Lock
 from typing import Any
+
+_LOCK = Lock()
 
 
 def compiler(module: str, **options: Any) -> Callable[[Callable[..., Any]], Any]:
     """``numba.njit`` for a loop whose callees are all in its own folder.
 
     The machine code is kept in the user's cache (``NUMBA_CACHE_DIR`` where it is set), by what all
-    sources of the folder say. Left to itself, numba asks only whether the file of the loop has
-    changed, not those that it calls; and it writes into the installation, where an uninstallation
-    leaves the files, and with them a folder that hides other installations.
+    sources of the folder say; where that cannot be written it is kept nowhere. Left to itself,
+    numba asks only whether the file of the loop has changed, not those that it calls; it writes
+    into the installation, where an uninstallation leaves the files, and with them a folder that
+    hides other installations; and it refuses to compile where it can write nowhere.
 
     Args:
         module: The ``__file__`` of a module in the folder.
@@ -25,22 +31,34 @@ def compiler(module: str, **options: Any) -> Callable[[Callable[..., Any]], Any]
     from numba.core import config as numba_config
 
     config: Any = numba_config
-    caches = config.CACHE_DIR or os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
-    place = Path(caches) / "ritard" / "compiled" / _digest(Path(module).parent)
 
     def compiled(function: Callable[..., Any]) -> Any:
-        before, config.CACHE_DIR = config.CACHE_DIR, str(place)  # it is read here, and only here
-        try:
-            return numba.njit(cache=True, nogil=True, **options)(function)
-        finally:
-            config.CACHE_DIR = before
+        with _LOCK:  # another thread may be compiling another folder
+            before = config.CACHE_DIR
+            place = _place(Path(module).parent, Path(before or _user_caches()))
+            config.CACHE_DIR = str(place)  # it is read here, and only here
+            try:
+                return numba.njit(cache=place is not None, nogil=True, **options)(function)
+            finally:
+                config.CACHE_DIR = before
 
     return compiled
 
 
-def _digest(folder: Path) -> str:
-    """Of the sources in a folder."""
+def _user_caches() -> str:
+    return os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
+
+
+@cache
+def _place(sources: Path, caches: Path) -> Path | None:
+    """Where the machine code of a folder of sources is kept; None if it cannot be written."""
     whole = hashlib.sha256()
-    for path in sorted(folder.glob("*.py")):
+    for path in sorted(sources.glob("*.py")):
         whole.update(path.name.encode() + path.read_bytes())
-    return whole.hexdigest()[:16]
+    place = caches / "ritard" / "compiled" / whole.hexdigest()[:16]
+    try:
+        place.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=place).close()
+    except OSError:
+        return None
+    return place

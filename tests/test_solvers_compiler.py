@@ -63,3 +63,10 @@ def test_numbas_own_setting_says_where(run, tmp_path: Path) -> None:
 def test_a_cache_that_cannot_be_written_is_done_without(run, tmp_path: Path) -> None:
     (tmp_path / "caches").write_text("a file")
     assert run() == [1, 0]
+    assert {path.name for path in (tmp_path / "sources").iterdir()} == {"loop.py", "callee.py"}
+
+
+def test_where_nothing_can_be_written_it_is_compiled_all_the_same(run, tmp_path: Path) -> None:
+    (tmp_path / "caches").write_text("a file")
+    (tmp_path / "sources" / "__pycache__").write_text("numba's next choice")
+    assert run() == [1, 0]
