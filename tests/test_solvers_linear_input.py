@@ -121,6 +121,17 @@ def test_products_want_vectors_of_the_right_length(system: object) -> None:
     assert (splitting @ np.ones((20, 0))).shape == (20, 0)
 
 
+def test_starting_from_the_preconditioned_right_hand_sides() -> None:
+    columns, M = np.stack([B, B[::-1]], axis=1), ssor_preconditioner(A, 1.2)
+    (x, info), start = ssor_cg(A, columns, "Mb", omega=1.2), np.stack([M @ c for c in columns.T], 1)
+    same = ssor_cg(A, columns, start, omega=1.2)
+    np.testing.assert_array_equal(x, same[0])
+    assert info == same[1] == 0 and ssor_cg(A, columns[:, :0], "Mb")[0].shape == (20, 0)
+    for length in (19, 21, 60):
+        with pytest.raises(ValueError, match="b: expected shape"):
+            ssor_cg(A, np.ones(length), "Mb")
+
+
 @pytest.mark.parametrize(
     "system", [A, A.toarray().tolist(), Stencil.laplacian(4, 5)], ids=["rows", "lists", "stencil"]
 )

@@ -47,14 +47,15 @@ def operator_cg(
     return solution.x.reshape(rhs.shape), solution.info
 
 
-def start(x0: Any, b: Any, precondition: Apply) -> Any:
+def start(x0: Any, b: Array, precondition: Apply) -> Any:
     """SciPy's ``x0="Mb"`` is the preconditioned right-hand side; anything else stays as it is."""
     if not isinstance(x0, str):
         return x0
     if x0 != "Mb":
         raise ValueError(f"x0={x0!r}: expected an array, None, or 'Mb'")
-    b = _checks.array("b", b)
-    return precondition(b.ravel().astype(_checks.floating("b", b.dtype))).reshape(b.shape)
+    columns = b.reshape(len(b), -1).T
+    found = np.array([precondition(column) for column in columns])
+    return found.reshape(columns.shape).T.reshape(b.shape)
 
 
 def _operator(A: Any, b: Any) -> tuple[Apply, int, np.dtype[Any]]:

@@ -12,7 +12,7 @@ from ._engine import Array
 from ._plain import Callback
 from .adaptive import Adaptive
 from .operator_cg import operator_cg, start
-from .solve import prepared, solve
+from .solve import prepared, solve, vectors
 
 
 def sor(
@@ -139,7 +139,8 @@ def ssor_cg(
         return operator_cg(A, b, x0, M, rtol, atol, maxiter, callback)
     if isinstance(x0, str):
         splitting, factor = prepared(A, b), _checks.relaxation(omega)
-        x0 = start(x0, b, partial(splitting.engine.precondition, omega=factor))
+        rhs, _ = vectors(splitting, b, None)
+        x0 = start(x0, rhs, partial(splitting.engine.precondition, omega=factor))
         return _pair(splitting, b, x0, "ssor_cg", omega, rtol, atol, maxiter, callback)
     return _pair(A, b, x0, "ssor_cg", omega, rtol, atol, maxiter, callback)
 
