@@ -31,7 +31,7 @@ def check_keys(kind: str, state: Any, here: Mapping[str, Any]) -> None:
     """ValueError where a saved state does not hold just what the state of ``kind`` holds."""
     if not isinstance(state, Mapping) or state.keys() != here.keys():
         held = sorted(map(str, state)) if isinstance(state, Mapping) else type(state).__name__
-        raise ValueError(f"state_dict: not of a {kind}, it holds {held}")
+        raise ValueError(f"state_dict: of another than {kind}, it holds {held}")
 
 
 def check_state(state: Any, here: Mapping[str, Any]) -> None:
@@ -46,7 +46,7 @@ def check_state(state: Any, here: Mapping[str, Any]) -> None:
         raise TypeError(f"state_dict={shown(state)}: expected what state_dict() gave")
     missing = here.keys() - state.keys()
     if missing:
-        raise ValueError(f"state_dict: not of a ScheduleLR, it lacks {sorted(missing)}")
+        raise ValueError(f"state_dict: of another than ScheduleLR, it lacks {sorted(missing)}")
     if here["schedules"] != state["schedules"]:
         raise ValueError(
             f"state_dict: saved with schedule {shown(state['schedules'])}, this scheduler has "

@@ -323,7 +323,7 @@ def test_a_trainer_refuses_a_damaged_part(name: str, checkpoint: Path, tmp_path:
     torch.save(saved, tmp_path / "damaged.ckpt")
     log = tmp_path / "norms.jsonl"
     module = Module()
-    with pytest.raises(ValueError, match=f"state_dict: not of a {name}Callback, it holds"):
+    with pytest.raises(ValueError, match=f"state_dict: of another than {name}Callback, it holds"):
         fit(module, tuner(), GradNormCallback(log), ckpt=tmp_path / "damaged.ckpt")
     assert not module.rates and not log.exists()
 
@@ -402,7 +402,7 @@ def test_the_command_refuses_it_and_leaves_it(
         torch.save(saved, tmp_path / "other")
         for damage, text in (
             (whole[: len(whole) // 2], "run.checkpoint is damaged: "),
-            ((tmp_path / "other").read_bytes(), "state_dict: not of a AutoLRSCallback"),
+            ((tmp_path / "other").read_bytes(), "state_dict: of another than AutoLRSCallback"),
         ):
             path.write_bytes(damage)
             assert run([*CALL, str(stopped)]) == 2

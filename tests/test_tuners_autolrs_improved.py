@@ -743,5 +743,5 @@ def test_bad_arguments() -> None:
     tuner, other = run.tuner(), run.tuner(total=T + 1)
     with pytest.raises(ValueError, match="total_steps is 400"):
         other.load_state_dict(tuner.state_dict())
-    with pytest.raises(ValueError, match=r"not of a AutoLRS, it holds \[\]"):
+    with pytest.raises(ValueError, match=r"of another than AutoLRS, it holds \[\]"):
         tuner.load_state_dict({})

@@ -259,7 +259,7 @@ def test_bad_settings_and_tells() -> None:
     for rate in (0.01, 2.0, math.nan):
         with pytest.raises(ValueError, match="choice"):
             search.tell(rate, 1.0)
-    with pytest.raises(ValueError, match="not of a RateSearch"):
+    with pytest.raises(ValueError, match="of another than RateSearch"):
         search.load_state_dict({"rates": []})
     with pytest.raises(ValueError, match=r"searched \[0.2, 1.0\]"):
         search.load_state_dict(RateSearch(0.2, 1.0).state_dict())

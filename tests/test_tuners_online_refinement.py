@@ -478,7 +478,7 @@ def others() -> dict[str, Any]:
     plain = ScheduleLR(Loop(50).optimizer, Linear(), 50)
     waiting = {"step": 1, "steps": [1], "norms": []}
     return {
-        "not of a ScheduleLR, it lacks": plain.state_dict(),
+        "of another than ScheduleLR, it lacks": plain.state_dict(),
         "saved with schedule": Loop(50, smoothing=0.2).scheduler.state_dict(),
         "'norm': 'l1'": Loop(50, norm="l1").scheduler.state_dict(),
         "levels: width=0": broken({"levels": {"width": 0, "values": []}}),
@@ -486,7 +486,7 @@ def others() -> dict[str, Any]:
         "no lines": broken({"course": []}),
         "course: factor='x'": broken({"course": [[0, "x", 50]]}),
         "steps: 1 of them for 0 norms": broken({"recorder": waiting}),
-        "not of a GradNormRecorder": broken({"recorder": {}}),
+        "of another than GradNormRecorder": broken({"recorder": {}}),
     }
 
 

@@ -60,7 +60,7 @@ def test_resumes_and_refuses() -> None:
     for plateau in (first, second):
         plateau.tell(1.0, 1.0)
         assert plateau.ask() == 0.1
-    with pytest.raises(ValueError, match="not of a Plateau"):
+    with pytest.raises(ValueError, match="of another than Plateau"):
         first.load_state_dict({"scale": 1.0})
     for bad in ({"factor": 1.0}, {"factor": 0.0}, {"patience": -1}, {"threshold": math.nan}):
         with pytest.raises(ValueError, match=next(iter(bad))):

@@ -95,7 +95,7 @@ def checked_state(state: Any) -> tuple[int, Sequence[int], Sequence[float]]:
     """The position, steps and norms of a recorder's state; ValueError where it holds none."""
     if not isinstance(state, Mapping) or "step" not in state:
         held = sorted(state) if isinstance(state, Mapping) else type(state).__name__
-        raise ValueError(f"state_dict: not of a GradNormRecorder, it holds {held}")
+        raise ValueError(f"state_dict: of another than GradNormRecorder, it holds {held}")
     found: Mapping[str, Any] = state
     steps, norms = found.get("steps", ()), found.get("norms", ())
     try:
