@@ -28,6 +28,7 @@ from ritard.experiments.relax.sample import sample_costs
 from ritard.experiments.relax.tabulate import Solver, tabulate
 from ritard.experiments.relax.tuners import Arms
 from ritard.experiments.tables import show, table
+from ritard.schedules._atomic import write_text
 from ritard.solvers.linear.gallery import Heat, VariableHeat
 from ritard.tuners.bandits import plot_solved
 
@@ -65,7 +66,7 @@ def main() -> None:
         kind = VariableHeat if given.variable else Heat
         name = f"{'variable' if given.variable else 'heat'}-{nx}"
         found = study(kind(nx, STEPS), name, given)
-        (given.out / f"{name}.json").write_text(json.dumps(found, indent=1) + "\n")
+        write_text(given.out / f"{name}.json", json.dumps(found, indent=1) + "\n")
         show(tables(found))
 
 

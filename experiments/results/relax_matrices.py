@@ -23,6 +23,7 @@ from ritard.experiments.relax.problems import get_problem
 from ritard.experiments.relax.tabulate import Solver, tabulate
 from ritard.experiments.relax.tuners import Arms, make_tuner
 from ritard.experiments.tables import show, table, titled
+from ritard.schedules._atomic import write_text
 from scipy.sparse.linalg import splu
 
 HERE = Path(__file__).resolve().parent
@@ -48,7 +49,7 @@ def main() -> None:
         if row not in ROWS:
             parser.error(f"ROW={row!r}: expected one of {', '.join(ROWS)}")
         found = json.dumps(study(row, given.cache), indent=1)
-        (given.out / f"{row.replace(':', '-')}.json").write_text(found + "\n")
+        write_text(given.out / f"{row.replace(':', '-')}.json", found + "\n")
     show(tables([json.loads(path.read_text()) for path in sorted(given.out.glob("*.json"))]))
 
 
@@ -101,7 +102,7 @@ def times(family: Any, method: Any, omega: float, symmetric: bool) -> dict[str, 
     solves = {f"{method} at {omega:g}": by_relaxation, "sparse LU (splu)": by_factors}
     solves |= {"CG": by_cg} if symmetric else {}
     spent = dict.fromkeys(solves, 0.0)
-    for system in family[:: len(family) // TIMED]:
+    for system in family[:: len(family) // TIMED][:TIMED]:
         for name, solve in solves.items():
             spent[name] += min(timed(solve, system) for _ in range(3))
     return {name: 1e3 * seconds / TIMED for name, seconds in spent.items()}

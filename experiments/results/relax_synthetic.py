@@ -73,7 +73,7 @@ class ReferenceTsallis:
         self._sum += cost - 1
 
 
-@njit(cache=True)
+@njit
 def unguarded(k: Any, eta: float) -> Any:
     """4 / (eta (k - x))^2 after 20 Newton steps from x = -1 for a sum of one."""
     x, p = -1.0, np.zeros_like(k)
