@@ -36,7 +36,7 @@ def compiler(module: str, **options: Any) -> Callable[[Callable[..., Any]], Any]
         with _LOCK:  # another thread may be compiling another folder
             before = config.CACHE_DIR
             place = _place(Path(module).parent, Path(before or _user_caches()))
-            config.CACHE_DIR = str(place)  # it is read here, and only here
+            config.CACHE_DIR = str(place or "")  # it is read here, and only here
             try:
                 return numba.njit(cache=place is not None, nogil=True, **options)(function)
             finally:
