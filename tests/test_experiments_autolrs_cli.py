@@ -104,7 +104,7 @@ def test_batches_go_on_where_they_stood(given):
         ("--candidates", "1", "candidates=1"),
         ("--overhead", "-1", "overhead=-1"),
         ("--lr", "0", "lr=0.0"),
-        ("--steps", "0", "total_steps=0"),
+        ("--steps", "0", "error: steps=0"),
         ("--seed", "-1", "seed=-1"),
         ("--threads", "0", "threads=0"),
     ],
