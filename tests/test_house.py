@@ -87,3 +87,10 @@ def test_tests_and_scripts_use_the_installed_name() -> None:
             for name, level in _imports(path):
                 assert level == 0, f"{path}: relative import"
                 assert name.partition(".")[0] not in MAY_IMPORT, f"{path}: bare import of {name}"
+
+
+def test_no_script_refuses_to_be_given_no_names():
+    """With ``nargs="*"`` argparse checks the empty list against ``choices``."""
+    for path in (ROOT / "experiments").rglob("*.py"):
+        for call in re.findall(r"add_argument\((?:[^()]|\([^()]*\))*\)", path.read_text()):
+            assert not ('nargs="*"' in call and "choices=" in call), path

@@ -20,6 +20,7 @@ from typing import Any
 from goals import GOALS
 from measure import Row
 from report import machine, markdown, verdict
+from ritard.experiments.names import known
 from ritard.schedules._atomic import write_text
 
 HERE = Path(__file__).resolve().parent
@@ -62,7 +63,11 @@ def main() -> None:
     """Run, print, and write where asked."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument(
-        "names", nargs="*", choices=SCRIPTS, metavar="NAME", help=f"of {', '.join(SCRIPTS)}"
+        "names",
+        nargs="*",
+        type=known("NAME", SCRIPTS),
+        metavar="NAME",
+        help=f"of {', '.join(SCRIPTS)}",
     )
     parser.add_argument("--repeats", type=int, help="turns in every script, instead of its own")
     parser.add_argument("--json", action="store_true", help="all rows as JSON")

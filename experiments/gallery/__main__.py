@@ -8,6 +8,7 @@ from pathlib import Path
 import torch
 
 from ...schedules._atomic import write_text
+from ..names import known
 from . import PICTURES, page
 
 
@@ -15,7 +16,11 @@ def main() -> None:
     """Draw the pictures that are asked for, all by default, and write their page."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument(
-        "names", nargs="*", choices=PICTURES, metavar="NAME", help=f"of {', '.join(PICTURES)}"
+        "names",
+        nargs="*",
+        type=known("NAME", PICTURES),
+        metavar="NAME",
+        help=f"of {', '.join(PICTURES)}",
     )
     parser.add_argument("--results", type=Path, default=Path("experiments/results"))
     parser.add_argument("--docs", type=Path, default=Path("docs"))

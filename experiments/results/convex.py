@@ -30,6 +30,7 @@ from ritard.experiments.convex import (
 )
 from ritard.experiments.convex.summary import smallest_difference
 from ritard.experiments.figures import save
+from ritard.experiments.names import known
 from ritard.experiments.tables import show
 
 HERE = Path(__file__).resolve().parent
@@ -39,7 +40,7 @@ def main() -> None:
     """Run the sets that are asked for, all by default."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument(
-        "sets", nargs="*", choices=SETS, metavar="SET", help=f"of {', '.join(SETS)}"
+        "sets", nargs="*", type=known("SET", SETS), metavar="SET", help=f"of {', '.join(SETS)}"
     )
     parser.add_argument("--pilot", action="store_true", help="five other seeds; writes nothing")
     parser.add_argument("--out", type=Path, default=HERE / "convex", help="folder of the files")

@@ -10,6 +10,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from ritard.experiments.names import known
+
 HERE = Path(__file__).resolve().parent
 ALL = "linear,cosine,rex,uba(phi=1),step,exponential,onecycle,wsd"
 PAPER = "linear,cosine,step,exponential,onecycle,rex"
@@ -67,7 +69,7 @@ def main() -> None:
     rows = [*COMPARISONS, *SCRIPTS]
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument(
-        "rows", nargs="*", choices=rows, metavar="ROW", help=f"of {', '.join(rows)}"
+        "rows", nargs="*", type=known("ROW", rows), metavar="ROW", help=f"of {', '.join(rows)}"
     )
     for row in parser.parse_args().rows or rows:
         words = command(row)
