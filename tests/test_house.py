@@ -1,6 +1,7 @@
 """The rules of the house: what imports what, what is packaged, what is light."""
 
 import ast
+import re
 import subprocess
 import sys
 import tomllib
