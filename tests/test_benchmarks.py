@@ -160,7 +160,7 @@ def test_a_script_runs_alone_and_gives_rows() -> None:
 @pytest.mark.parametrize(
     "words, message",
     [
-        (("run.py", "nothing"), "NAME: invalid choice: 'nothing'"),
+        (("run.py", "nothing"), "NAME 'nothing': expected one of"),
         (("run.py", "bandits", "--write"), "--write"),
         (("refine_and_score.py", "--repeats", "1"), "--repeats 1"),
     ],
