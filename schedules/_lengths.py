@@ -43,7 +43,7 @@ MOST = 2**63 - 1
 _ALLOWED = "a fraction of the run (a float in (0, 1)) or a count (an int >= {})"
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=1024, typed=True)  # 1 counts a unit, 1.0 is the whole run
 def resolve(value: Length, total: float) -> float:
     """The length in the budget's unit, for a run of ``total``.
 

@@ -27,6 +27,7 @@ from ritard.schedules import (
     predicted_gain,
     refine,
 )
+from ritard.schedules._lengths import resolve
 from ritard.schedules.refinement.refine import filtered
 from tables import checked
 
@@ -137,6 +138,13 @@ def test_refining_agrees_with_plain_python(norms, smoothing, norm):
     assert table(norms, norm, smoothing) == to_rounding(expected)
     found = predicted_gain(GradNorms.of(norms, norm), smoothing)
     assert found == to_rounding(gain) and found >= 1
+
+
+def test_a_filter_as_wide_as_the_run_is_not_taken_for_one_step():
+    """1.0 and 1 are equal and hash alike, in a cache too, but are lengths of other kinds."""
+    assert resolve(1, 3) == 1
+    assert table([1, 1, 2], "l1", smoothing=1.0) == [1, 0.5, 0]
+    assert resolve(1, 3) == 1
 
 
 def test_the_filters_width_has_no_floating_point_slip():
