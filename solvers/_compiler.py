@@ -5,13 +5,30 @@ from __future__ import annotations
 import hashlib
 import os
 import tempfile
+import warnings
 from collections.abc import Callable
 from functools import cache
+from importlib import import_module
 from pathlib import Path
 from threading import Lock
 from typing import Any
 
 _LOCK = Lock()
+
+
+@cache
+def have_numba(otherwise: str) -> bool:
+    """Whether loops can be compiled; a warning, once, of what happens ``otherwise``."""
+    try:
+        import_module("numba")
+    except ImportError:
+        warnings.warn(
+            f'numba is not installed: {otherwise}. pip install "ritard[solvers]"',
+            RuntimeWarning,
+            stacklevel=4,
+        )
+        return False
+    return True
 
 
 def compiler(module: str, **options: Any) -> Callable[[Callable[..., Any]], Any]:

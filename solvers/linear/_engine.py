@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-import importlib
-import warnings
 from dataclasses import dataclass
-from functools import cache
+from functools import partial
 from typing import NamedTuple, Protocol
 
 import numpy as np
 
+from .. import _compiler
 from .adaptive import Adaptive
 from .kernels.control import SCALE
 from .kernels.ends import tolerance
 from .kernels.layouts import Array
-
-MESSAGE = (
-    "numba is not installed: the linear solvers run on SuperLU's triangles, several times slower. "
-    'pip install "ritard[solvers]"'
-)
 
 
 @dataclass(frozen=True)
@@ -100,12 +94,7 @@ def control(omega: float | Adaptive, stop: Stop) -> Array:
     return vector
 
 
-@cache
-def have_numba() -> bool:
-    """Whether the compiled loops can run; warns when they cannot, once."""
-    try:
-        importlib.import_module("numba")
-    except ImportError:
-        warnings.warn(MESSAGE, stacklevel=4)
-        return False
-    return True
+have_numba = partial(
+    _compiler.have_numba, "the linear solvers run on SuperLU's triangles, several times slower"
+)
+"""Whether the compiled loops can run."""

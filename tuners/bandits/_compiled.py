@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
-from functools import cache
-from importlib import import_module
 from typing import Any, TypeVar
 
-from ...solvers._compiler import compiler
+from ...solvers._compiler import compiler, have_numba
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -24,21 +21,6 @@ def compiled(function: Function) -> Function:
 
 def compiled_or(plain: Function) -> Callable[[Function], Function]:
     """Compiles a function of many loops, and takes ``plain`` for it where numba is missing."""
-    if not _has_numba():
+    if not have_numba("bandits run in NumPy, several times slower"):
         return lambda function: plain
     return compiler(__file__, error_model="numpy")
-
-
-@cache
-def _has_numba() -> bool:
-    """Whether it can be imported; a warning the first time that it cannot."""
-    try:
-        import_module("numba")
-    except ImportError:
-        warnings.warn(
-            'bandits run in NumPy, several times slower: pip install "ritard[solvers]"',
-            RuntimeWarning,
-            stacklevel=4,
-        )
-        return False
-    return True
