@@ -1,5 +1,6 @@
 """The operators: by hand, against the reference, and what they refuse."""
 
+import tracemalloc
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -255,6 +256,32 @@ def test_restarts_fall_on_the_right_update(times, total):
         assert values[step] == pytest.approx(float(1 - inside / phase), abs=1e-12)
 
 
+@pytest.mark.parametrize("times", [1, 2, 3, 7, 49, 1000, 4097])
+@pytest.mark.parametrize("total", [5e-324, 0.3, 1, 100, 1e9 + 7, 1e300])
+def test_restarts_are_where_exact_arithmetic_has_them_and_nowhere_near(times, total):
+    edges = [float(Fraction(total) * k / times) for k in range(times + 1)]
+    some = np.array(edges)[:: max(1, times // 50)]
+    where = np.concatenate([some, np.nextafter(some, 0), np.nextafter(some, total)])
+    phase = np.clip(np.searchsorted(edges, where, side="right") - 1, 0, times - 1)
+    expected = [
+        Linear()._at(np.array([min(x, edges[k + 1]) - edges[k]]), edges[k + 1] - edges[k]).item()
+        for x, k in zip(where.tolist(), phase.tolist(), strict=True)
+    ]
+    assert Linear().repeat(times)(where, total).tolist() == expected
+
+
+def test_a_billion_restarts_take_no_more_memory_than_two():
+    tracemalloc.start()
+    try:
+        schedule = Linear().repeat(10**9)
+        assert schedule([0, 5, 100, 100], 100).tolist() == [1, 1, 0, 0]
+        assert schedule(33.00000001, 100) == pytest.approx(0.9, abs=1e-7)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 100_000
+
+
 def test_repeat_by_lengths():
     for lengths in ((0.5, 0.3, 0.2), (50, 30, 20), (0.5, 30, 0.2)):
         values = UBA(1).repeat(lengths)(t, T)
@@ -488,6 +515,7 @@ def test_a_length_is_a_number(bad):
         (lambda: Sampled(Linear()), ValueError, r"expected exactly one"),
         (lambda: Repeat(Linear()), ValueError, r"times=None, lengths=None: expected exactly one"),
         (lambda: Linear().repeat(0), ValueError, r"times=0: expected an int >= 1"),
+        (lambda: Linear().repeat(2**41), ValueError, r"times=2199023255552: expected an int from 1"),
         (lambda: Linear().repeat(2.0), TypeError, r"times=2\.0: expected an int >= 1, got float"),
         (lambda: Linear().repeat(True), TypeError, r"times=True: expected an int >= 1, got bool"),
         (lambda: Linear().repeat(()), ValueError, r"lengths=\(\): expected at least one phase"),

@@ -13,6 +13,9 @@ from .._checks import whole
 from .._lengths import Length, lengths
 from ..schedule import Array, Schedule, operand
 
+MOST_PHASES = 2**40
+"""So many phases a float64 position tells apart."""
+
 
 @dataclass(frozen=True)
 class Repeat(Schedule):
@@ -24,7 +27,7 @@ class Repeat(Schedule):
 
     Args:
         base: The schedule of every phase.
-        times: Number of equal phases, >= 1; or
+        times: Number of equal phases, from 1 to 2^40; or
         lengths: the phases' lengths: fractions or counts, which together fill the run.
 
     Raises:
@@ -54,13 +57,15 @@ class Repeat(Schedule):
         self._settle(base=operand("base", self.base))
         if self.times is not None:
             self._settle(times=whole("times", self.times, low=1))
+            if self.times > MOST_PHASES:
+                raise ValueError(f"times={self.times}: expected an int from 1 to {MOST_PHASES}")
             return
         self._settle(lengths=lengths("lengths", self.lengths))
         if not self.lengths:
             raise ValueError("lengths=(): expected at least one phase")
 
     def _at(self, t: Array, T: float) -> Array:
-        edges = self._edges(T)
+        edges = self._edges(T) if self.times is None else self._edges_near(t, T)
         phase = np.clip(np.searchsorted(edges, t, side="right") - 1, 0, len(edges) - 2)
         values = np.empty_like(t)
         for k in np.unique(phase):
@@ -69,15 +74,12 @@ class Repeat(Schedule):
         return values
 
     def _edges(self, T: float) -> Array:
-        """Starts of the phases and the end of the last, summed exactly."""
+        """Starts of the phases of given lengths and the end of the last, summed exactly."""
         run = Fraction(T)
-        if self.times is not None:
-            parts = [run / self.times] * self.times
-        else:
-            parts = [
-                Fraction(p) if isinstance(p, int) else Fraction(repr(p)) * run
-                for p in self.lengths or ()
-            ]
+        parts = [
+            Fraction(p) if isinstance(p, int) else Fraction(repr(p)) * run
+            for p in self.lengths or ()
+        ]
         edges = [Fraction(0), *accumulate(parts)]
         if abs(edges[-1] - run) > run / 10**9:
             raise ValueError(
@@ -85,3 +87,13 @@ class Repeat(Schedule):
                 f"the run is {T:g} long"
             )
         return np.array([float(edge) for edge in edges])
+
+    def _edges_near(self, t: Array, T: float) -> Array:
+        """Edges of those of the equal phases in which positions lie, and of their neighbours."""
+        assert self.times is not None
+        run, times = Fraction(T), self.times
+        part = t / T if T > 0 else np.ones_like(t)
+        # Off by one at most, which the neighbours make good.
+        guess = np.unique(np.floor(part * times).astype(np.int64))
+        near = np.unique(np.clip(guess[:, None] + np.arange(-1, 3), 0, times))
+        return np.array([float(run * k / times) for k in near.tolist()])
