@@ -71,15 +71,12 @@ class Entry:
 
     def bases(self, groups: Sequence[Group]) -> list[float]:
         """The base value of every group, as Python numbers."""
-        try:
-            found = [group[self.initial] for group in groups]
-        except KeyError:  # a group came late
-            self.check(groups)
-            self.adopt(groups)
-            found = [group[self.initial] for group in groups]
-        for i, base in enumerate(found):
-            if type(base) not in (float, int):  # a tensor of torch's schedulers; once: it may sync
-                found[i] = groups[i][self.initial] = _number(base)
+        found: list[float] = []
+        for group in groups:
+            base = group.get(self.initial)
+            if type(base) is not float and type(base) is not int:
+                base = self._settled(group, groups)
+            found.append(base)
         return found
 
     def holds(self, groups: Sequence[Group], values: Sequence[float]) -> bool:
@@ -106,6 +103,14 @@ class Entry:
 
     def _get(self, group: Group) -> Any:
         return group[self._key] if self._index is None else group[self._key][self._index]
+
+    def _settled(self, group: Group, groups: Sequence[Group]) -> float:
+        """The base of a group that came late, or a tensor of torch's schedulers as a number."""
+        if self.initial not in group:
+            self.check(groups)
+            self.adopt(groups)
+        group[self.initial] = _number(group[self.initial])  # once: it may wait for a device
+        return group[self.initial]
 
     def _put(self, group: Group, value: Any) -> None:
         if self._index is None:

@@ -128,8 +128,9 @@ class ScheduleLR(LRScheduler):
             ValueError: a late group lacks an entry, or a schedule for it. Nothing is written then.
         """
         groups, position = self.optimizer.param_groups, self.position
-        found = [d.values(groups, position, self._scale if d.is_lr else 1.0) for d in self._drives]
-        for drive, values in zip(self._drives, found, strict=True):
+        scale = self._scale
+        found = [(d, d.values(groups, position, scale if d.is_lr else 1.0)) for d in self._drives]
+        for drive, values in found:
             drive.entry.write(groups, values)
             if drive.is_lr:
                 self._last_lr: list[Any] = values
