@@ -52,6 +52,7 @@ class Budget:
             raise ValueError(
                 f"steps_per_epoch={self.steps_per_epoch!r}: expected None under {self.unit}"
             )
+        number("total", self.total, low=0, open_low=True)  # a float must hold it
 
     @classmethod
     def steps(cls, n: int) -> Budget:

@@ -67,8 +67,8 @@ class Schedule(ABC):
 
         Raises:
             TypeError: positions that are not numbers.
-            ValueError: a position that is NaN, a horizon that is not positive and finite, or a
-                phase that does not fit the horizon.
+            ValueError: a position that is NaN or beyond a float, a horizon that is not positive
+                and finite, or a phase that does not fit the horizon.
         """
         budget = total_steps if isinstance(total_steps, Budget) else _length_only(total_steps)
         t = _positions(step)
@@ -263,13 +263,17 @@ def operands(name: str, values: Any) -> list[Schedule]:
 
 def _positions(step: Any) -> Array:
     try:
-        t = np.asarray(step)
-    except (TypeError, ValueError) as error:
-        raise TypeError(f"step={step!r}: expected a number or an array of numbers") from error
+        t = np.asarray(plain(step))
+        if t.dtype.kind == "O" and all(type(x) is int for x in t.flat):  # beyond 64 bits
+            t = t.astype(np.float64)
+    except OverflowError as error:
+        raise ValueError(f"step={shown(step)}: expected numbers that a float can hold") from error
+    except (TypeError, ValueError, RuntimeError) as error:  # torch's: it requires a gradient
+        raise TypeError(f"step={shown(step)}: expected a number or an array of numbers") from error
     if t.dtype.kind not in "iuf":
-        raise TypeError(f"step={step!r}: expected a number or an array of numbers")
+        raise TypeError(f"step={shown(step)}: expected a number or an array of numbers")
     if np.isnan(t).any():
-        raise ValueError(f"step={step!r}: expected numbers, got NaN")
+        raise ValueError(f"step={shown(step)}: expected numbers, got NaN")
     return t.astype(np.float64)
 
 

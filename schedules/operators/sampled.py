@@ -67,7 +67,9 @@ class Sampled(Schedule):
             return t
         if isinstance(self.every, int):
             return np.floor(t / self.every) * self.every
-        # As a ratio of integers: whole positions divide without rounding.
         part = Fraction(repr(self.every))
+        if float(part * Fraction(T)) < np.spacing(T):  # finer than positions are
+            return t
+        # As a ratio of integers: whole positions divide without rounding.
         k = np.floor(t * part.denominator / (part.numerator * T))
         return k * part.numerator * T / part.denominator
