@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
-from ._checks import number, whole
+from ._checks import number, shown, whole
 from ._clock import Clock
 from ._drive import PerGroup, checked_drives
 from ._entries import Entry, Group
+from ._lengths import MOST
 from ._state import check_state
 from .budget import Budget
 
@@ -73,7 +75,7 @@ class ScheduleLR(LRScheduler):
         last_epoch: int = -1,
     ) -> None:
         budget = Budget.of(total_steps)
-        last_epoch = whole("last_epoch", last_epoch, low=-1)
+        last_epoch = _update("last_epoch", last_epoch, low=-1)
         if last_epoch > -1 and not budget.counts_updates:
             raise ValueError(
                 f"last_epoch={last_epoch!r} under a budget in {budget.unit}: expected -1, or an "
@@ -147,11 +149,12 @@ class ScheduleLR(LRScheduler):
 
     @position.setter
     def position(self, value: float) -> None:
-        if self._clock.counts_updates:
-            self.last_epoch = whole("position", value)
-        else:
-            self._clock.set(number("position", value, low=0))
-        self.apply()
+        with self._whole():
+            if self._clock.counts_updates:
+                self.last_epoch = _update("position", value)
+            else:
+                self._clock.set(number("position", value, low=0))
+            self.apply()
 
     @property
     def elapsed(self) -> float:
@@ -168,10 +171,11 @@ class ScheduleLR(LRScheduler):
         budget = Budget.of(total_steps)
         self._clock.check_same_count(budget.unit)
         readers = [drive.readers(budget) for drive in self._drives]
-        self._clock.budget = budget
-        for drive, read in zip(self._drives, readers, strict=True):
-            drive.use(read)
-        self.apply()
+        with self._whole():
+            self._clock.budget = budget
+            for drive, read in zip(self._drives, readers, strict=True):
+                drive.use(read)
+            self.apply()
 
     @property
     def scale(self) -> float:
@@ -180,8 +184,9 @@ class ScheduleLR(LRScheduler):
 
     @scale.setter
     def scale(self, value: float) -> None:
-        self._scale = float(number("scale", value, low=0))
-        self.apply()
+        with self._whole():
+            self._scale = float(number("scale", value, low=0))
+            self.apply()
 
     @property
     def base_lrs(self) -> list[float]:
@@ -196,8 +201,13 @@ class ScheduleLR(LRScheduler):
         checked = [float(number("base_lrs", value)) for value in values]
         if len(checked) != len(groups):
             raise ValueError(f"base_lrs={checked}: expected {len(groups)}, one for each group")
+        before = self.base_lrs
         _set_bases(groups, Entry("lr"), checked)
-        self.apply()
+        try:
+            self.apply()
+        except BaseException:
+            _set_bases(groups, Entry("lr"), before)
+            raise
 
     def get_last_lr(self) -> list[Any]:
         """The learning rates last written, one number for each group."""
@@ -255,19 +265,42 @@ class ScheduleLR(LRScheduler):
 
     def _update_lr(self, epoch: int | None = None) -> None:
         # torch's SequentialLR calls this with 0 where a phase begins.
+        before, elapsed = self.last_epoch, 0.0
+        to = before + 1 if epoch is None else _update("epoch", epoch)
         if not self._clock.counts_updates:
+            elapsed = self._clock.now()
             self._clock.tick(epoch)
-        before = self.last_epoch
-        self.last_epoch = before + 1 if epoch is None else whole("epoch", epoch)
+        self.last_epoch = to
         try:
             self.apply()
-        except Exception:
+        except BaseException:
             self.last_epoch = before
+            self._clock.set(elapsed)
+            raise
+
+    @contextmanager
+    def _whole(self) -> Generator[None]:
+        """What is set inside, or nothing of it where it is refused."""
+        parts = (self, self._clock, *self._drives)
+        before = [dict(vars(part)) for part in parts]
+        try:
+            yield
+        except BaseException:
+            for part, kept in zip(parts, before, strict=True):
+                vars(part).update(kept)
             raise
 
     def _in_charge(self) -> bool:
         """Whether the optimizer holds the rates last written here."""
         return Entry("lr").holds(self.optimizer.param_groups, self.get_last_lr())
+
+
+def _update(name: str, value: float, low: int = 0) -> int:
+    """The number of an update; TypeError or ValueError where it is none."""
+    found = whole(name, value, low=low)
+    if found > MOST:
+        raise ValueError(f"{name}={shown(value)}: expected an int from {low} to {MOST}")
+    return found
 
 
 def _set_bases(groups: list[Group], entry: Entry, bases: Sequence[float]) -> None:

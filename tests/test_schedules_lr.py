@@ -210,6 +210,66 @@ def test_a_step_that_is_refused_has_written_nothing() -> None:
         assert scheduler.last_epoch == 3
 
 
+def setters(scheduler: Any) -> list[Callable[[], Any]]:
+    """What sets something of a scheduler and applies it."""
+    there = {"position": 7, "scale": 0.5, "budget": 30, "base_lrs": [1.0, 1.0]}
+    if not scheduler.budget.counts_updates:
+        there |= {"position": 7.5, "budget": Budget.tokens(300)}
+    return [
+        lambda name=name, value=value: setattr(scheduler, name, value)
+        for name, value in there.items()
+    ] + [lambda: scheduler.step(0)]
+
+
+@pytest.mark.parametrize("budget", [Budget.steps(20), Budget.tokens(200)])
+def test_what_is_set_and_refused_has_changed_nothing(budget: Budget) -> None:
+    optimizer = optimizer_of(0.3)
+    scheduler = ScheduleLR(optimizer, [REX()], budget)
+    if not budget.counts_updates:
+        scheduler.advance(30)
+    scheduler.step()
+    optimizer.add_param_group({"params": [parameter()], "lr": 0.02})
+    before, horizon = scheduler.state_dict(), scheduler.budget
+    for refused in setters(scheduler):
+        with pytest.raises(ValueError, match="1 schedules for 2 parameter groups"):
+            refused()
+        assert scheduler.state_dict() == before
+        assert scheduler.budget is horizon
+    del optimizer.param_groups[1]
+    scheduler.apply()
+    assert rates(optimizer) == [0.3 * REX()(scheduler.position, budget)]
+    for allowed in setters(scheduler)[:3]:
+        allowed()
+    assert rates(optimizer) == [0.3 * (0.5 * REX()(scheduler.position, scheduler.budget))]
+
+
+@pytest.mark.parametrize("bad", [False, True, 0.0, 1.5, "3", [1]])
+@pytest.mark.parametrize("budget", [Budget.steps(20), Budget.tokens(200)])
+def test_a_jump_to_what_is_no_update_changes_nothing(budget: Budget, bad: Any) -> None:
+    scheduler = ScheduleLR(optimizer_of(0.3), REX(), budget)
+    if not budget.counts_updates:
+        scheduler.advance(30)
+    scheduler.step()
+    before = scheduler.state_dict()
+    with pytest.raises(TypeError, match=r"epoch=.*: expected an int >= 0"):
+        scheduler.step(bad)
+    assert scheduler.state_dict() == before
+
+
+def test_an_update_beyond_64_bits_is_refused_by_its_name() -> None:
+    optimizer = optimizer_of(0.3)
+    scheduler = ScheduleLR(optimizer, REX(), 20)
+    calls: dict[str, Callable[[], Any]] = {
+        "epoch": lambda: scheduler.step(2**63),
+        "position": lambda: setattr(scheduler, "position", 2**63),
+        "last_epoch": lambda: ScheduleLR(optimizer, REX(), 20, last_epoch=2**63),
+    }
+    for name, call in calls.items():
+        with pytest.raises(ValueError, match=rf"{name}=9223372036854775808: expected an int from"):
+            call()
+    assert scheduler.last_epoch == 0
+
+
 def test_late_groups_that_share_the_default_tensor_get_their_own() -> None:
     optimizer = SGD([parameter()], lr=torch.tensor(0.5))
     scheduler = ScheduleLR(optimizer, WARM, 20)

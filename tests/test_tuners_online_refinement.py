@@ -270,6 +270,20 @@ def test_a_jump_back_forgets_what_came_after() -> None:
 # ---- the curve -----------------------------------------------------------------------------------
 
 
+def test_what_is_set_and_refused_has_forgotten_nothing() -> None:
+    loop = Loop(200).run(noisy(90))
+    before = loop.scheduler.state_dict()
+    late = {"params": [torch.nn.Parameter(torch.ones(1))], "lr": math.nan}
+    loop.optimizer.add_param_group(late)
+    settings = {"position": 3, "scale": 0.5, "budget": 300, "base_lrs": [1.0, 1.0]}
+    for name, value in settings.items():
+        with pytest.raises(ValueError, match="lr=nan; expected a finite number"):
+            setattr(loop.scheduler, name, value)
+    del loop.optimizer.param_groups[1]
+    assert loop.scheduler.state_dict() == before
+    assert loop.scheduler.budget == Budget.steps(200)
+
+
 def test_the_curve_is_saved_and_run_again() -> None:
     loop = Loop(300).run(noisy(300))
     curve = Schedule.from_dict(json.loads(json.dumps(loop.scheduler.schedule().to_dict())))

@@ -136,9 +136,9 @@ class OnlineRefinement(ScheduleLR):
 
     def apply(self) -> None:
         """Write the rates of the present position into the optimizer's groups."""
+        super().apply()
         self._recorder.step = max(0, self.last_epoch)
         self._levels.forget(self._recorder.step)  # after a jump back
-        super().apply()
 
     @property
     def scale(self) -> float:
@@ -147,9 +147,10 @@ class OnlineRefinement(ScheduleLR):
 
     @scale.setter
     def scale(self, value: float) -> None:
-        self._own_scale = float(number("scale", value, low=0))
-        self._scale = self._own_scale * self._course.factor
-        self.apply()
+        with self._whole():
+            self._own_scale = float(number("scale", value, low=0))
+            self._scale = self._own_scale * self._course.factor
+            self.apply()
 
     @property
     def budget(self) -> Budget:
