@@ -135,6 +135,13 @@ def test_vp_linear_by_its_integral():
         assert math.log(noise.node(t).alpha) == pytest.approx(-float(integral) / 2, rel=1e-12)
 
 
+def test_the_usual_settings_are_the_papers():
+    assert (VPLinear().beta_min, VPLinear().beta_max) == (0.1, 20.0)
+    assert (VPCosine().s, VPCosine().t_max) == (0.008, 0.9946)
+    assert (EDM().t_min, EDM().t_max) == (0.002, 80.0)
+    assert grids.edm_rho(EDM(), 5) == grids.edm_rho(EDM(), 5, rho=7.0)
+
+
 def test_vp_cosine_by_its_definition():
     noise = VPCosine()
     for t in (1e-3, 0.5, 0.99):

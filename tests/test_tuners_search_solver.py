@@ -309,6 +309,15 @@ def test_wrong_models_are_refused_before_the_search() -> None:
     failing(MODEL.network, ValueError, "predicts 'data'", prediction="noise", data=DATA.draw(16))
 
 
+def test_noises_and_data_of_another_shape_are_refused_by_name() -> None:
+    convolution = torch.nn.Conv2d(3, 3, 1).requires_grad_(False)
+    model = Model(lambda x, t: convolution(x), NOISE)
+    with pytest.raises(ValueError, match=r"noises, model: .* x of shape \(2, 1, 4, 4\) in torch"):
+        search_solver(model, Noises.draw((1, 4, 4), 4, 4, 4), 3)
+    with pytest.raises(ValueError, match=r"data: samples of shape \(1, 4, 4\), but the noises' is"):
+        search_solver(model, Noises.draw((3, 4, 4), 4, 4, 4), 3, data=torch.ones(8, 1, 4, 4))
+
+
 def test_refinements_that_cannot_be_are_refused_before_the_search() -> None:
     def detached(x: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
         return MODEL.network(x, t).detach()

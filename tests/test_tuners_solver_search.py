@@ -12,6 +12,7 @@ import pytest
 import torch
 from ritard.solvers.diffusion import EDM, SolverSchedule, SolverStep, VPLinear, dpmpp_2m, lower
 from ritard.tuners.solver_search import (
+    Evolution,
     GeneticSearch,
     Predictor,
     RandomSearch,
@@ -103,6 +104,20 @@ def test_a_saved_search_goes_on_to_the_same_end(told: int) -> None:
     assert resumed.state_dict() == state
     assert _run(resumed) == expected[told:]
     assert resumed.history == whole.history
+
+
+def test_settings_of_numpys_types_are_saved_as_the_plain_ones_they_are() -> None:
+    def search(number: Any, whole: Any) -> SolverSearch:
+        space = Space(orders=[whole(1), whole(2)], starts=[whole(1)], scaling=number(1))
+        evolution = Evolution(population=whole(8), focus=number(2))
+        predictor = Predictor(members=whole(2), lr=number(0.5))
+        settings: dict[str, Any] = {"space": space, "evolution": evolution, "predictor": predictor}
+        noise = EDM(number(8), number(0.5))
+        return SolverSearch(noise, whole(4), whole(8), whole(0), batch=whole(2), **settings)
+
+    saved = json.dumps(search(np.float32, np.int64).state_dict())
+    assert saved == json.dumps(search(float, int).state_dict())
+    search(float, int).load_state_dict(json.loads(saved))
 
 
 def test_replaying_the_costs_gives_the_same_search() -> None:

@@ -241,3 +241,9 @@ def test_a_panel_covers_solvers_and_grids_and_its_fit_finds_the_best_of_the_rest
 def test_a_space_refuses_what_no_step_can_have(settings: dict[str, object], error: str) -> None:
     with pytest.raises(ValueError, match=error):
         Space(**settings)
+
+
+def test_a_space_takes_whole_numbers_only_where_steps_do() -> None:
+    for wrong in ({"orders": (True, 2)}, {"orders": (1.0,)}, {"points": (None, 1.0)}):
+        with pytest.raises(TypeError, match=r"(orders|points)=(True|1\.0): expected an int"):
+            Space(**wrong)

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-import reprlib
 from abc import ABC, abstractmethod
 
 import torch
 from torch import Tensor
 
+from ._brief import brief
 from .model import Model
 from .noise import NoiseSchedule
 
 
 class AnalyticDenoiser(ABC):
     """D(y; sigma) = E[x_0 | x_0 + sigma eps = y], exact, for data of a known distribution."""
+
+    def __repr__(self) -> str:
+        """Tensors by their shapes."""
+        return brief(self)
 
     @abstractmethod
     def denoise(self, y: Tensor, sigma: Tensor) -> Tensor:
@@ -44,11 +48,12 @@ def _alpha_sigma(noise: NoiseSchedule, t: Tensor) -> tuple[Tensor, Tensor]:
     return (alpha[0], sigma[0]) if len(nodes) == 1 else (alpha, sigma)
 
 
-def check_tensors(**given: object) -> None:
-    """TypeError naming what is no tensor."""
-    for name, value in given.items():
-        if not isinstance(value, Tensor):
-            raise TypeError(f"{name}={reprlib.repr(value)}: expected a tensor")
+def flat_samples(y: Tensor, numbers: int) -> Tensor:
+    """Samples as rows; ValueError where they have not that many numbers each."""
+    flat = y.flatten(1)
+    if flat.shape[1] != numbers:
+        raise ValueError(f"y: shape {tuple(y.shape)}, expected (batch, ...) of {numbers} numbers")
+    return flat
 
 
 def column(sigma: Tensor, dims: int) -> Tensor:

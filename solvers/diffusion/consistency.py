@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from ._tensors import check_floating
 from .model import PREDICTIONS, Model, Prediction, as_model
 from .noise import Node
 
@@ -28,9 +29,13 @@ def check_prediction(model: Model, data: Tensor, seed: int = 0) -> dict[str, flo
         tell (an untrained one, say), and nothing is refused.
 
     Raises:
-        ValueError: another type than the model's fits, and at most half as badly.
+        TypeError: data that are no floating tensor.
+        ValueError: no samples; or another type than the model's fits, and at most half as badly.
     """
     noise = as_model(model).noise
+    check_floating("data", data)
+    if data.ndim < 2 or not len(data):
+        raise ValueError(f"data: shape {tuple(data.shape)}: expected (batch, ...), at least one")
     low, high = (float(noise.lambda_at(t)) for t in (noise.t_max, noise.t_min))
     generator = torch.Generator(data.device).manual_seed(seed)
     errors = dict.fromkeys(PREDICTIONS, 0.0)

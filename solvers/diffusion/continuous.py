@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from ...schedules._checks import number
 from ._scalar import Scalar, atan2, cos, exp, expm1, log, sin, softplus, sqrt
 from .noise import NoiseSchedule, VariancePreserving
 
@@ -30,9 +29,9 @@ class VPLinear(VariancePreserving):
 
     def __post_init__(self) -> None:
         """Check the settings."""
-        number("beta_min", self.beta_min, low=0, open_low=True)
-        number("beta_max", self.beta_max, low=self.beta_min, open_low=True)
-        number("t_min", self.t_min, low=0, high=1, open_low=True, open_high=True)
+        self._within("beta_min", 0)
+        self._within("beta_max", self.beta_min)
+        self._within("t_min", 0, 1)
 
     def lambda_at(self, t: Scalar) -> Scalar:
         """Lambda of a time in [0, 1]."""
@@ -66,9 +65,9 @@ class VPCosine(VariancePreserving):
 
     def __post_init__(self) -> None:
         """Check the settings."""
-        number("s", self.s, low=0, open_low=True)
-        number("t_max", self.t_max, low=0, high=1, open_low=True, open_high=True)
-        number("t_min", self.t_min, low=0, high=self.t_max, open_low=True, open_high=True)
+        self._within("s", 0)
+        self._within("t_max", 0, 1)
+        self._within("t_min", 0, self.t_max)
 
     def _angle(self, t: Scalar) -> Scalar:
         return math.pi / 2 * (t + self.s) / (1 + self.s)
@@ -104,8 +103,8 @@ class EDM(NoiseSchedule):
 
     def __post_init__(self) -> None:
         """Check the settings."""
-        number("t_max", self.t_max, low=0, open_low=True)
-        number("t_min", self.t_min, low=0, high=self.t_max, open_low=True, open_high=True)
+        self._within("t_max", 0)
+        self._within("t_min", 0, self.t_max)
 
     def lambda_at(self, t: Scalar) -> Scalar:
         """-ln t."""
@@ -138,7 +137,7 @@ class Flow(NoiseSchedule):
 
     def __post_init__(self) -> None:
         """Check the settings."""
-        number("t_min", self.t_min, low=0, high=1, open_low=True, open_high=True)
+        self._within("t_min", 0, 1)
 
     def lambda_at(self, t: Scalar) -> Scalar:
         """ln((1 - t) / t)."""

@@ -13,6 +13,7 @@ from typing import Any, Literal
 import numpy as np
 
 from ...schedules._checks import number, whole
+from ._brief import brief
 from ._scalar import Scalar, as_float
 from .noise import VariancePreserving
 
@@ -55,6 +56,13 @@ class Discrete(VariancePreserving):
                 )
         object.__setattr__(self, "alphas_cumprod", table)
 
+    def __repr__(self) -> str:
+        """How it was made where that is known, the start of the table otherwise."""
+        if self.recipe is None:
+            return brief(self)
+        arguments = ", ".join(f"{name}={value!r}" for name, value in self.recipe.items())
+        return f"{type(self).__name__}.from_betas({arguments})"
+
     @property
     def t_max(self) -> float:  # pyright: ignore[reportIncompatibleVariableOverride]
         """N - 1, the last index."""
@@ -86,7 +94,8 @@ class Discrete(VariancePreserving):
                 make no falling table in (0, 1).
         """
         if isinstance(shape, str):
-            betas = _betas(shape, beta_start, beta_end, whole("steps", steps, low=2))
+            steps = whole("steps", steps, low=2)
+            betas = _betas(shape, beta_start, beta_end, steps)
         else:
             betas = np.array(_floats("shape", shape))
         alphas_cumprod = np.cumprod(1 - betas)
@@ -157,8 +166,10 @@ def _floats(name: str, values: Any) -> list[float]:
 
 
 def _betas(shape: str, start: float, end: float, steps: int) -> np.ndarray:
-    for name, beta in (("beta_start", start), ("beta_end", end)):
-        number(name, beta, low=0, high=1, open_low=True, open_high=True)
+    start, end = (
+        float(number(name, beta, low=0, high=1, open_low=True, open_high=True))
+        for name, beta in (("beta_start", start), ("beta_end", end))
+    )
     if shape == "linear":
         return np.linspace(start, end, steps)
     if shape == "scaled_linear":

@@ -9,10 +9,11 @@ import torch
 from torch import Tensor
 
 from ...schedules._checks import number, whole
-from ._analytic import AnalyticDenoiser, check_tensors, column
+from ._analytic import AnalyticDenoiser, column, flat_samples
+from ._tensors import check_tensors
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class EmpiricalDenoiser(AnalyticDenoiser):
     """Data from a kernel density: one of the given samples, plus ``bandwidth`` times noise.
 
@@ -52,7 +53,7 @@ class EmpiricalDenoiser(AnalyticDenoiser):
     def denoise(self, y: Tensor, sigma: Tensor) -> Tensor:
         """The posterior mean at y, shape (batch, ...) like the samples."""
         mean, samples, halves = (part.to(y) for part in self._centred)
-        flat = y.flatten(1) - mean
+        flat = flat_samples(y, len(mean)) - mean
         s, noise = self.bandwidth**2, column(sigma, 2) ** 2
         total = s + noise
         found = _soft_mean(flat, samples, halves, total, self.block)

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from ...schedules._checks import one_of
 from ._scalar import Scalar, as_float
+from ._tensors import broadcasts, check_floating
 from .afs import first_output
 from .model import PREDICTIONS, Model, Prediction, as_model, conversion, convert
 from .step import Kind
@@ -87,7 +88,7 @@ class Execution:
 
     def __init__(self, table: CoefficientTable, x: Tensor) -> None:
         _check_table(table)
-        _check_floating(x)
+        check_floating("x", x)
         self.table = table
         self.x = x if x.dtype in (torch.float32, torch.float64) else x.float()
         self.node: int | None = 0
@@ -168,7 +169,7 @@ def _check(model: Model, x: Tensor, table: CoefficientTable) -> None:
     """All that can be refused before the first evaluation."""
     as_model(model)
     _check_table(table)
-    _check_floating(x)
+    check_floating("x", x)
     if x.ndim == 0 or not bool(torch.isfinite(x.detach()).all()):
         raise ValueError("x: expected a batch of finite numbers")
     if model.noise != table.noise:
@@ -180,6 +181,11 @@ def _check(model: Model, x: Tensor, table: CoefficientTable) -> None:
         )
     if table.first == "mean" and model.mean is None:
         raise ValueError("model: mean=None; the table's analytic first step needs the data's mean")
+    if table.first == "mean" and model.mean is not None and not broadcasts(model.mean, x):
+        raise ValueError(
+            f"model: mean of shape {tuple(model.mean.shape)} for x of {tuple(x.shape)}; expected "
+            "one sample's shape, or what broadcasts to it"
+        )
     for place, kinds in enumerate(table.kinds):
         for kind in kinds if place or table.first == "network" else ():
             conversion(model.prediction, kind, table.nodes[place])
@@ -188,11 +194,6 @@ def _check(model: Model, x: Tensor, table: CoefficientTable) -> None:
 def _check_table(table: Any) -> None:
     if not isinstance(table, CoefficientTable):
         raise TypeError(f"table={type(table).__name__}: expected lower(schedule)")
-
-
-def _check_floating(x: Any) -> None:
-    if not isinstance(x, Tensor) or not x.is_floating_point():
-        raise TypeError("x: expected a floating tensor of shape (batch, ...)")
 
 
 def _report(run: Execution, callback: Callback) -> int:

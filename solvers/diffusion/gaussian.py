@@ -8,10 +8,11 @@ import torch
 from torch import Tensor
 
 from ...schedules._checks import whole
-from ._analytic import AnalyticDenoiser, check_tensors, column
+from ._analytic import AnalyticDenoiser, column, flat_samples
+from ._tensors import check_tensors
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class GaussianMixture(AnalyticDenoiser):
     """Data from sum_k pi_k N(mu_k, diag v_k).
 
@@ -45,14 +46,15 @@ class GaussianMixture(AnalyticDenoiser):
         object.__setattr__(self, "weights", normalised(self.weights, self.means))
 
     def denoise(self, y: Tensor, sigma: Tensor) -> Tensor:
-        """The posterior mean at y, shape (batch, d)."""
+        """The posterior mean at y, shape (batch, ...) of d numbers each."""
+        flat = flat_samples(y, self.means.shape[1])
         means, v = self.means.to(y), self.variances.to(y).view(len(self.means), -1)
         total = v + column(sigma, 3) ** 2
-        gap = y[:, None] - means
+        gap = flat[:, None] - means
         # Variances of shape (K, 1) stand for all d coordinates.
         terms = gap**2 / total + total.log()
         posterior = responsibilities(self.weights, -terms.sum(-1) / 2)
-        return (posterior[..., None] * (means + v / total * gap)).sum(1)
+        return (posterior[..., None] * (means + v / total * gap)).sum(1).view_as(y)
 
     def draw(self, count: int, seed: int = 0) -> Tensor:
         """Samples of the data, shape (count, d)."""

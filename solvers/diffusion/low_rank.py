@@ -8,11 +8,12 @@ import torch
 from torch import Tensor
 
 from ...schedules._checks import number, whole
-from ._analytic import AnalyticDenoiser, check_tensors, column
+from ._analytic import AnalyticDenoiser, column, flat_samples
+from ._tensors import check_tensors
 from .gaussian import check_positive, normalised, responsibilities
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class LowRankMixture(AnalyticDenoiser):
     """Data from sum_k pi_k N(mu_k, U_k diag(l_k) U_k^T + v_k I).
 
@@ -80,7 +81,7 @@ class LowRankMixture(AnalyticDenoiser):
 
     def denoise(self, y: Tensor, sigma: Tensor) -> Tensor:
         """The posterior mean at y, shape (batch, ...) of d numbers each."""
-        flat = y.flatten(1)
+        flat = flat_samples(y, self.means.shape[1])
         means, U = self.means.to(y), self.directions.to(y)
         v, lead = self.variances.to(y), self.spreads.to(y)
         noise = column(sigma, 2) ** 2

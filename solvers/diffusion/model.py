@@ -37,7 +37,7 @@ class Model:
         mean: Mean of the data, broadcast against x; needed by tables whose first is "mean".
 
     Raises:
-        TypeError: ``network`` is not callable, or ``noise`` no noise schedule.
+        TypeError: ``network`` is not callable, ``noise`` no noise schedule, ``mean`` no tensor.
         ValueError: an unknown prediction.
     """
 
@@ -51,6 +51,8 @@ class Model:
         check_network(self.network)
         as_noise(self.noise)
         one_of("prediction", self.prediction, PREDICTIONS)
+        if self.mean is not None and not isinstance(self.mean, Tensor):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise TypeError(f"mean={shown(self.mean)}: expected a tensor")
 
     def __call__(self, x: Tensor, t: Scalar) -> Tensor:
         """The output at one time for the whole batch; ValueError for another shape than x's."""

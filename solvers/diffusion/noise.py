@@ -1,5 +1,6 @@
 """Noise schedules: how much of the data is left, and how much noise is in it, at each time."""
 
+import math
 from abc import ABC, abstractmethod
 from dataclasses import asdict
 from typing import Any, ClassVar, NamedTuple
@@ -42,6 +43,11 @@ class NoiseSchedule(ABC):
         """Make the class known by its name, so that saved schedules find it."""
         if "name" in cls.__dict__:
             NOISES[cls.name] = cls
+
+    def _within(self, name: str, low: float, high: float = math.inf) -> None:
+        """Check that a setting lies strictly between, and keep it as a float."""
+        value = number(name, getattr(self, name), low=low, high=high, open_low=True, open_high=True)
+        object.__setattr__(self, name, float(value))
 
     @abstractmethod
     def lambda_at(self, t: Scalar) -> Scalar:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
@@ -12,6 +12,7 @@ from typing import Any
 
 from ...schedules._checks import one_of, shown
 from . import _json
+from ._brief import brief
 from .noise import Node, NoiseSchedule, as_noise, checked_times
 from .step import SolverStep
 from .table import FIRSTS, First
@@ -58,6 +59,10 @@ class SolverSchedule:
         object.__setattr__(self, "times", checked_times(self.noise, self.times))
         object.__setattr__(self, "steps", tuple(self.steps))
         check(self)
+
+    def __repr__(self) -> str:
+        """Whole for up to 15 steps."""
+        return brief(self)
 
     @cached_property
     def nodes(self) -> tuple[Node, ...]:
@@ -111,13 +116,11 @@ class SolverSchedule:
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON values; decisions that are the usual ones are left out."""
-        usual = asdict(SolverStep())
-        steps = [{k: v for k, v in asdict(s).items() if v != usual[k]} for s in self.steps]
         return _json.headed(
             "schedule",
             noise=self.noise.to_dict(),
             times=list(self.times),
-            steps=steps,
+            steps=[step.unusual for step in self.steps],
             first=self.first,
             record=self.record,
         )

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any, Literal, get_args
+
+from torch import Tensor
 
 from ...schedules._checks import number, one_of, whole
 from ._scalar import Scalar, expm1
@@ -66,19 +68,33 @@ class SolverStep:
         """Check each decision by itself."""
         one_of("prediction", self.prediction, KINDS)
         one_of("corrector", self.corrector, CORRECTORS)
-        whole("order", self.order, low=1)
-        if self.order > HIGHEST:
-            raise ValueError(f"order={self.order}: expected 1 to {HIGHEST}")
-        whole("start", self.start, low=1)
-        if self.points is not None:
-            whole("points", self.points, low=1)
-            if self.points > self.order - 1:
-                raise ValueError(
-                    f"points={self.points}: expected at most order - 1 = {self.order - 1}"
-                )
-        _scaling("scaling", self.scaling)
-        _scaling("corrector_scaling", self.corrector_scaling)
-        number("d2_scale", self.d2_scale)
+        order, points = whole("order", self.order, low=1), self.points
+        if order > HIGHEST:
+            raise ValueError(f"order={order}: expected 1 to {HIGHEST}")
+        if points is not None:
+            points = whole("points", points, low=1)
+            if points > order - 1:
+                raise ValueError(f"points={points}: expected at most order - 1 = {order - 1}")
+        kept = {
+            "order": order,
+            "start": whole("start", self.start, low=1),
+            "points": points,
+            "scaling": _scaling("scaling", self.scaling),
+            "corrector_scaling": _scaling("corrector_scaling", self.corrector_scaling),
+            "d2_scale": float(number("d2_scale", self.d2_scale)),
+        }
+        for name, value in kept.items():
+            object.__setattr__(self, name, value)
+
+    def __repr__(self) -> str:
+        """The decisions that are not the usual ones."""
+        return f"SolverStep({', '.join(f'{k}={v!r}' for k, v in self.unusual.items())})"
+
+    @property
+    def unusual(self) -> dict[str, Any]:
+        """The decisions that are not the usual ones, by name."""
+        found = {f.name: (getattr(self, f.name), f.default) for f in fields(self)}
+        return {name: value for name, (value, usual) in found.items() if value != usual}
 
     @property
     def first_points(self) -> int:
@@ -112,9 +128,11 @@ def scale_of(scaling: Scaling, prediction: Kind, h: Scalar) -> Scalar:
     return 1 / (2 * phi_2) if scaling == "bh1" else phi_1 / (2 * phi_2)
 
 
-def _scaling(name: str, value: Any) -> None:
+def _scaling(name: str, value: Any) -> Any:
+    """A word as it is, a number as a float, or as the tensor that is being learned."""
     if isinstance(value, str):
         if value not in SCALINGS:
             raise ValueError(f"{name}={value!r}: expected a number or one of {', '.join(SCALINGS)}")
-        return
-    number(name, value)
+        return value
+    found = float(number(name, value))
+    return value if isinstance(value, Tensor) and value.requires_grad else found

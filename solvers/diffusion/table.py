@@ -9,6 +9,7 @@ from torch import Tensor
 
 from ...schedules._checks import one_of, whole
 from . import _json
+from ._brief import brief
 from ._scalar import Scalar, as_float
 from .noise import Node, NoiseSchedule, as_noise
 from .step import KINDS, Kind
@@ -66,6 +67,10 @@ class CoefficientTable:
         """Check the rows, unless they come from :func:`lower`."""
         if not checked:
             check_rows(self)
+
+    def __repr__(self) -> str:
+        """Whole for up to 16 nodes and as many rows."""
+        return brief(self)
 
     @property
     def nfe(self) -> int:
@@ -149,7 +154,7 @@ class CoefficientTable:
         """As JSON values (lambda of a clean end as the word "inf")."""
         table = self.detach()
         nodes = [[_json.number_out(as_float(n)) for n in node] for node in table.nodes]
-        rows = [[*row[:4], [list(term) for term in row.terms], *row[5:]] for row in table.rows]
+        rows = [_row_out(row) for row in table.rows]
         return _json.headed(
             "table", noise=self.noise.to_dict(), nodes=nodes, rows=rows, first=self.first
         )
@@ -176,6 +181,12 @@ def _moved(node: Node, old: NoiseSchedule, new: NoiseSchedule) -> Node:
         return new.node(new.clean)
     time = new.time_at(old.lambda_at(node.t))
     return Node(new.node(time).t, node.lam, *new.alpha_sigma(node.lam))
+
+
+def _row_out(row: Row) -> list[Any]:
+    """A row as JSON values; node numbers may be NumPy's."""
+    terms = [[int(j), c] for j, c in row.terms]
+    return [int(row.target), int(row.base), row.kind, row.scale, terms, row.role, row.evaluate]
 
 
 def check_rows(table: CoefficientTable) -> None:

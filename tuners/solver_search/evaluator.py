@@ -14,8 +14,8 @@ from torch import Tensor
 
 from ...schedules._checks import number, whole
 from ...solvers.diffusion import CoefficientTable, Model, lower, sample
-from ...solvers.diffusion._analytic import check_tensors
 from ...solvers.diffusion._scalar import as_float
+from ...solvers.diffusion._tensors import check_tensors
 from ...solvers.diffusion.model import as_model
 from ...solvers.diffusion.saved import Sampler, as_sampler
 from ._meter import Meter

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any, NamedTuple
 
-from ...schedules._checks import number, shown, whole
+from ...schedules._checks import number, plain, shown, whole
 from ...solvers.diffusion import _json
 from ...solvers.diffusion.noise import NoiseSchedule, as_noise
 from ...solvers.diffusion.saved import Sampler
@@ -147,7 +147,7 @@ class KnownCosts:
             "t_start": self.t_start,
             "t_end": self.t_end,
             "start": hashlib.sha256(seeds.encode()).hexdigest()[:16],
-            "space": json.loads(json.dumps(asdict(self.space))),
+            "space": as_json(self.space),
         }
 
     def _archives_out(self) -> dict[str, Any]:
@@ -169,6 +169,11 @@ class KnownCosts:
                     f"{shown(mine[name], 400)}"
                 )
         return state
+
+
+def as_json(settings: Any) -> dict[str, Any]:
+    """A dataclass of settings as JSON values, NumPy's numbers as the plain ones they are."""
+    return json.loads(json.dumps(asdict(settings), default=plain))
 
 
 def nfes_of(nfe: Any) -> tuple[int, ...]:

@@ -9,9 +9,10 @@ import torch
 from torch import Tensor
 
 from ...schedules._checks import shown, whole
+from ...solvers.diffusion._brief import brief
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Noises:
     """Three disjoint sets of standard normal noises, shape (count, ...).
 
@@ -40,6 +41,10 @@ class Noises:
                     f"{name}: {tuple(eps.shape[1:])} in {eps.dtype}, but train is "
                     f"{tuple(self.train.shape[1:])} in {self.train.dtype}"
                 )
+
+    def __repr__(self) -> str:
+        """Each set by its shape."""
+        return brief(self)
 
     @staticmethod
     def draw(

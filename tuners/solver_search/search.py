@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -16,7 +15,7 @@ from ...solvers.diffusion.schedule import SolverSchedule
 from .archive import by_key, pack, unpack
 from .canonical import key
 from .evolve import Evolution
-from .known import Evaluated, KnownCosts
+from .known import Evaluated, KnownCosts, as_json
 from .panel import promising, spread
 from .predictor import Ensemble, Predictor
 from .space import Space
@@ -197,8 +196,8 @@ class SolverSearch(KnownCosts):
         self._told = {key(s): (s, cost) for s, cost in told}
 
     def _settings(self) -> dict[str, Any]:
-        predictor = None if self.ensemble is None else asdict(self.ensemble.settings)
-        more = {"evolution": asdict(self.evolution), "batch": self.batch, "predictor": predictor}
+        predictor = None if self.ensemble is None else as_json(self.ensemble.settings)
+        more = {"evolution": as_json(self.evolution), "batch": self.batch, "predictor": predictor}
         return super()._settings() | more
 
     # ---- the stages ----------------------------------------------------------------------

@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from ...schedules._checks import number, whole
+from ...schedules._checks import number, shown, whole
 from ...solvers.diffusion._scalar import as_float
 from ...solvers.diffusion.saved import Sampler
 from ..tuner import Tuner
@@ -184,11 +184,19 @@ def check_network(train: Evaluator) -> None:
     """Ask the network twice for the same, before anything is spent on it.
 
     Raises:
-        ValueError: outputs of another shape, that are not finite, or that differ.
+        ValueError: a network that fails on noises of this shape; outputs of another shape, that
+            are not finite, or that differ.
     """
     count = len(train.eps) if train.batch is None and train.reject is None else 2
     x = train.eps[:count] * as_float(train.start.sigma)
-    first, second = (train.model(x, train.start.t) for _ in range(2))
+    try:
+        first = train.model(x, train.start.t)
+    except Exception as error:
+        raise ValueError(
+            f"noises, model: the model fails on x of shape {tuple(x.shape)} in {x.dtype}, as the "
+            f"noises have it: {type(error).__name__}: {shown(str(error), 400)}"
+        ) from error
+    second = train.model(x, train.start.t)
     if not bool(torch.isfinite(first).all()):
         raise ValueError(f"model: its output at t={as_float(train.start.t):g} is not finite")
     if not torch.equal(first, second):

@@ -46,17 +46,24 @@ class Space:
 
     def __post_init__(self) -> None:
         """Check the settings."""
-        for name in ("predictions", "orders", "points", "correctors", "starts", "firsts"):
-            object.__setattr__(self, name, tuple(getattr(self, name)))
+        points = (None if n is None else whole("points", n, low=1) for n in self.points)
+        kept = {
+            "predictions": tuple(self.predictions),
+            "orders": tuple(whole("orders", order, low=1) for order in self.orders),
+            "points": tuple(points),
+            "correctors": tuple(self.correctors),
+            "starts": tuple(whole("starts", start, low=1) for start in self.starts),
+            "firsts": tuple(self.firsts),
+            "scaling": float(number("scaling", self.scaling, low=0)),
+            "gap": float(number("gap", self.gap, low=1e-5, high=0.02)),
+        }
+        for name, value in kept.items():
+            object.__setattr__(self, name, value)
         _among("predictions", self.predictions, KINDS)
         _among("orders", self.orders, tuple(range(1, HIGHEST + 1)))
         _among("points", self.points, (None, *range(1, HIGHEST)))
         _among("correctors", self.correctors, CORRECTORS)
         _among("firsts", self.firsts, FIRSTS)
-        for start in self.starts:
-            whole("starts", start, low=1)
-        number("scaling", self.scaling, low=0)
-        number("gap", self.gap, low=1e-5, high=0.02)
         if not isinstance(self.times, bool):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise TypeError(f"times={self.times!r}: expected True or False")
 

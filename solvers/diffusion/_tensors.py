@@ -1,0 +1,27 @@
+"""Checks of tensors that are given from outside."""
+
+from __future__ import annotations
+
+import reprlib
+from typing import Any
+
+from torch import Tensor
+
+
+def check_tensors(**given: object) -> None:
+    """TypeError naming what is no tensor."""
+    for name, value in given.items():
+        if not isinstance(value, Tensor):
+            raise TypeError(f"{name}={reprlib.repr(value)}: expected a tensor")
+
+
+def check_floating(name: str, value: Any) -> None:
+    """TypeError for what is no floating tensor."""
+    if not isinstance(value, Tensor) or not value.is_floating_point():
+        raise TypeError(f"{name}: expected a floating tensor of shape (batch, ...)")
+
+
+def broadcasts(mean: Tensor, x: Tensor) -> bool:
+    """Whether it broadcasts to the shape of x."""
+    sizes = zip(reversed(mean.shape), reversed(x.shape), strict=False)
+    return mean.ndim <= x.ndim and all(m in (1, n) for m, n in sizes)
