@@ -1,5 +1,6 @@
 """tune_sequence: what it reports, what it survives, and that it goes on where it was killed."""
 
+import contextlib
 import functools
 import itertools
 import math
@@ -13,10 +14,14 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 from bandit_tables import OMEGAS, TUNERS, contexts
+from optuna.distributions import CategoricalDistribution
+from optuna.samplers import RandomSampler
 from ritard.solvers.linear import Adaptive, Solution, Splitting, Stencil, gallery, solve
 from ritard.tuners.bandits import (
     ChebCB,
     Fixed,
+    OptunaTuner,
+    PolicyClass,
     SequenceError,
     SequenceReport,
     TsallisINF,
@@ -122,6 +127,62 @@ def test_an_interrupted_solve_is_taken_up_with_its_choice(tmp_path) -> None:
     assert calls[7] == calls[8] and len(calls) == 21
     calls[:] = [math.nan] * 30
     _same(resumed, tune_sequence(_systems(20), _cheb(), method=relax))
+
+
+def _careful(context):
+    return Adaptive(start=1.2)
+
+
+def _eager(context):
+    return 1.5
+
+
+class _Forgetful:
+    """A tuner that is not ours: its choices hold no context."""
+
+    def __init__(self):
+        self._tuner = TsallisINF(OMEGAS, seed=0)
+        self.tell, self.state_dict = self._tuner.tell, self._tuner.state_dict
+        self.load_state_dict = self._tuner.load_state_dict
+
+    def ask(self, context):
+        return self._tuner.ask()
+
+
+def _from_optuna():
+    return OptunaTuner(
+        CategoricalDistribution([None, 1.5]), lambda seed: RandomSampler(seed=seed), seed=0
+    )
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: PolicyClass(TsallisINF([_careful, _eager], seed=0)),
+        lambda: TsallisINF([Adaptive(start=1.2), 1.5, (1.0, 2.0), None, {"omega": 1.5}], seed=0),
+        _from_optuna,
+        _Forgetful,
+    ],
+    ids=["policies that return objects", "arms of all kinds", "None from Optuna", "no context"],
+)
+def test_choices_of_all_kinds_are_taken_up_again(make, tmp_path) -> None:
+    """Interrupted within each solve in turn, the solver is given every value once more."""
+    stop, calls = [False], []
+
+    def method(A, b, value, x0):
+        calls.append(value)
+        stop[0] = not stop[0]
+        if stop[0]:
+            raise KeyboardInterrupt
+        omega = value if isinstance(value, Adaptive) else 1.5
+        return solve(A, b, "sor", omega, **SETTINGS)
+
+    for _ in range(30):
+        with contextlib.suppress(KeyboardInterrupt):
+            path = tmp_path / "state.npz"
+            found = tune_sequence(_systems(29), make(), method=method, checkpoint=path)
+    assert found.contexts.tolist() == contexts(29)
+    assert calls[0::2][:29] == calls[1::2][:29] and len({str(value) for value in calls}) > 1
 
 
 def test_killed_process_resumes(tmp_path) -> None:

@@ -25,7 +25,8 @@ class Checkpoint:
         report: Systems solved so far.
         x: Solution of the last one, if usable.
         tuner: What the tuner had learned from them.
-        pending: The choice asked for but not told, as Choice's fields; None if there was none.
+        pending: The choice asked for but not told, as Choice's fields, its value in a list that is
+            empty where JSON cannot hold it, and the context asked with; None if there was none.
     """
 
     report: SequenceReport

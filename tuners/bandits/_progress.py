@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from ...solvers.linear import Solution
 from ._checkpoint import Checkpoint
 from .choice import Choice
+from .policies import PolicyClass
 from .report import COLUMNS, SequenceReport
 
 
@@ -39,6 +40,7 @@ class Progress:
         self._columns: dict[str, list[Any]] = {name: [] for name in COLUMNS}
         self._tuning, self._saved = 0.0, time.monotonic()
         self._pending: Choice | None = None
+        self._asked: float | None = None  # with this context; not every tuner's choice holds it
         self.x: NDArray[Any] | None = None
         self.whole = True
         if path is not None and Path(path).exists():
@@ -53,21 +55,27 @@ class Progress:
         self.x, self._tuning = found.x, found.report.tuning_seconds
         self._columns = {name: a.tolist() for name, a in found.report.columns().items()}
         if found.pending is not None:
-            value, arm, probability, context, baselines = found.pending
-            value = self._tuner.arms[arm] if value is None else value
-            self._pending = Choice(value, arm, probability, context, tuple(baselines))
+            held, arm, probability, context, baselines, self._asked = found.pending
+            if held or hasattr(self._tuner, "arms"):
+                value = held[0] if held else self._value(arm, context)
+                self._pending = Choice(value, arm, probability, context, tuple(baselines))
+
+    def _value(self, arm: int, context: float | None) -> Any:
+        """What the tuner's ask gave for an arm whose value a file cannot hold."""
+        value = self._tuner.arms[arm]
+        return value(context) if isinstance(self._tuner, PolicyClass) else value
 
     def ask(self, context: float | None) -> Choice:
         """The tuner's choice; after an interrupted solve the one that was made for it.
 
         A system that comes back with another context is another system, and asked for anew.
         """
-        if self._pending is not None and self._pending.context == context:
+        if self._pending is not None and self._asked == context:
             return self._pending
         start, self.whole = time.perf_counter(), False
         choice: Choice = self._tuner.ask(context)
         self._tuning += time.perf_counter() - start
-        self._pending, self.whole = choice, True
+        self._pending, self._asked, self.whole = choice, context, True
         return choice
 
     def tell(self, choice: Choice, solution: Solution, cost: float, seconds: float, x: Any) -> None:
@@ -79,7 +87,7 @@ class Progress:
         row = {
             "arms": choice.arm,
             "omegas": solution.omega,
-            "contexts": math.nan if choice.context is None else choice.context,
+            "contexts": math.nan if self._asked is None else self._asked,
             "iterations": solution.iterations,
             "costs": cost,
             "seconds": seconds,
@@ -110,5 +118,8 @@ class Progress:
         if self._pending is None:
             return None
         value, *rest = self._pending
-        # What JSON cannot hold is the value of an arm, and found again there.
-        return [value if isinstance(value, int | float | str | dict) else None, *rest]
+        try:
+            plain = json.loads(json.dumps(value)) == value
+        except (TypeError, ValueError):
+            plain = False
+        return [[value] if plain else [], *rest, self._asked]

@@ -70,12 +70,12 @@ class OptunaTuner:
 
     def ask(self, context: Any = None) -> Choice:
         """The sampler's next suggestion; ``arm`` is the trial's number."""
-        del context
         number = len(self._study.get_trials(deepcopy=False))
         words = np.random.SeedSequence([self._seed, number]).generate_state(1)
         self._study.sampler = self._sampler(int(words[0]))
         trial = self._study.ask(self._space)
-        return Choice(trial.params["value"] if self._single else dict(trial.params), trial.number)
+        value = trial.params["value"] if self._single else dict(trial.params)
+        return Choice(value, trial.number, context=context)
 
     def tell(self, choice: Choice, cost: float) -> None:
         """Report what a suggestion cost.
