@@ -311,7 +311,7 @@ def test_a_checkpoint_before_the_first_update() -> None:
     assert callback.state_dict()["search"] is None
     recorder = GradNormCallback("norms.jsonl")
     recorder.load_state_dict(GradNormCallback("norms.jsonl").state_dict())
-    assert recorder.state_dict() == {"updates": None}
+    assert recorder.state_dict() == {"updates": None, "steps": [], "norms": []}
 
 
 @pytest.mark.parametrize("name", ["AutoLRS", "GradNorm"])

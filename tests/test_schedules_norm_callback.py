@@ -13,6 +13,7 @@ import pytorch_lightning
 import torch
 from lightning.pytorch.plugins import MixedPrecision
 from ritard.schedules import GradNormCallback, GradNorms, refine
+from ritard.schedules.refinement import _log
 from torch.utils.data import DataLoader, TensorDataset
 
 QUIET: dict[str, Any] = {
@@ -40,6 +41,9 @@ def _one_thread() -> Iterator[None]:
 def norm_of(optimizer: Any) -> float:
     gradients = [p.grad for group in optimizer.param_groups for p in group["params"]]
     return torch.cat([g.double().flatten() for g in gradients]).norm().item()
+
+
+STARTED: dict[str, Any] = {"updates": None, "steps": [], "norms": []}
 
 
 class _Recording:
@@ -282,6 +286,26 @@ def test_a_full_disk_ends_no_training() -> None:
 # ---- bad input --------------------------------------------------------------------------
 
 
+def test_a_full_disk_leaves_what_it_did_not_take_to_the_checkpoint(
+    path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A run that resumes with room writes it: nothing is missing from the log."""
+
+    def full(*_: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    first, last = Module(), Module()
+    with monkeypatch.context() as patch, pytest.warns(RuntimeWarning, match="No space left"):
+        patch.setattr(_log, "_append", full)
+        trainer = fit(first, GradNormCallback(path), max_epochs=1)
+        trainer.save_checkpoint(tmp_path / "end.ckpt")
+    assert not path.read_bytes()
+    fit(last, GradNormCallback(path), tmp_path / "end.ckpt", max_epochs=2)
+    found = GradNorms.load(path)
+    assert found.steps.tolist() == list(range(12))
+    assert found.norms == pytest.approx(first.seen + last.seen, rel=1e-6)
+
+
 def test_another_file_is_refused_before_training_and_left_alone(path: Path) -> None:
     GradNorms.of([1, 2], "l1").save(path)
     before = path.read_bytes()
@@ -324,5 +348,5 @@ def test_the_callback_copies_and_pickles(path: Path, again: Any) -> None:
     callback = again(GradNormCallback(path, "l1", optimizer=0))
     fit(Module(), callback, max_epochs=1)
     after = again(callback)
-    assert (after.path, after.norm, after.state_dict()) == (path, "l1", {"updates": 6})
+    assert (after.path, after.norm, after.state_dict()) == (path, "l1", STARTED | {"updates": 6})
     assert np.isfinite(GradNorms.load(path, "l1").norms).all()

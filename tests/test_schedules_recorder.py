@@ -393,10 +393,44 @@ def test_a_rollback_while_the_disk_is_full_keeps_what_waits_from_before(
         recorder.record()
     with monkeypatch.context() as patch, pytest.warns(RuntimeWarning, match="wait in memory"):
         patch.setattr(_log, "_append", full)
-        for _ in range(6):
+        for _ in range(3):
             recorder.record()
-    recorder.load_state_dict({"step": 7})
+        state = recorder.state_dict()
+        for _ in range(3):
+            recorder.record()
+    recorder.load_state_dict(state)
     assert recorder.norms().steps.tolist() == [0, 1, 2, 3, 4, 5, 6]
+
+
+@pytest.mark.parametrize("went_on", [False, True])
+def test_what_a_full_disk_did_not_take_is_saved_and_written_once_there_is_room(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, went_on: bool
+) -> None:
+    """Also where the run that saved it found room itself before it was given up."""
+
+    def full(*_: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    parameter, path = leaf(torch.ones(1)), tmp_path / "log.jsonl"
+
+    def run(until: int, norm: float, recorder: GradNormRecorder) -> None:
+        while recorder.step < until:
+            parameter.grad = torch.full((1,), norm)
+            recorder.record()
+
+    first = GradNormRecorder([parameter], "l2", path, block=2)
+    run(4, 1.0, first)
+    with monkeypatch.context() as patch, pytest.warns(RuntimeWarning, match="wait in memory"):
+        patch.setattr(_log, "_append", full)
+        run(7, 2.0, first)
+        torch.save(first.state_dict(), tmp_path / "state.pt")
+    if went_on:
+        run(10, 3.0, first)
+        first.close()
+    again = GradNormRecorder([parameter], "l2", path, block=2)
+    again.load_state_dict(torch.load(tmp_path / "state.pt", weights_only=True))
+    run(9, 4.0, again)
+    assert again.norms().norms.tolist() == [1.0] * 4 + [2.0] * 3 + [4.0] * 2
 
 
 def test_in_the_closure_of_lbfgs_the_last_evaluation_of_an_update_counts() -> None:

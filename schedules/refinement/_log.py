@@ -51,15 +51,10 @@ class Log:
     def go_on(self, start: int, steps: Iterable[int], values: Iterable[float]) -> None:
         """Take up a saved run at ``start``: what stands from there on is of an attempt given up.
 
-        In memory the saved entries are all there is. A file has its own; with the next that are
-        written it says from which step on those before are void.
+        In memory the saved entries are all there is. Where there is a file they are those that it
+        had not taken; with the next that are written it says from which step on its own are void.
         """
-        if self.path is None:
-            self.steps, self.values = array("q", steps), array("d", values)
-            return
-        kept = [i for i, step in enumerate(self.steps) if step < start]
-        self.steps = array("q", [self.steps[i] for i in kept])
-        self.values = array("d", [self.values[i] for i in kept])
+        self.steps, self.values = array("q", steps), array("d", values)
         self._start = start
 
     def write(self) -> None:

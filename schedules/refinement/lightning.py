@@ -11,6 +11,7 @@ from torch.optim import Optimizer
 from .._checks import whole
 from .._lightning import Callback
 from .._state import check_keys, reading
+from ._log import checked_state
 from .norms import Norm, check_norm
 from .recorder import GradNormRecorder
 
@@ -50,6 +51,7 @@ class GradNormCallback(Callback):
         self.norm: Norm | None = norm
         self.optimizer = whole("optimizer", optimizer)
         self._updates: int | None = None
+        self._waiting: dict[str, list[Any]] = {"steps": [], "norms": []}
         self._recorder: GradNormRecorder | None = None
         self._group: Any = None
 
@@ -75,6 +77,9 @@ class GradNormCallback(Callback):
         self._group = sharding_group(trainer)
         source = found[self.optimizer]
         self._recorder = GradNormRecorder(source, self.norm, path, group=self._group)
+        self._writes = path is not None
+        if self._writes:
+            self._recorder.load_state_dict({"step": self._updates} | self._waiting)
 
     def on_before_optimizer_step(self, trainer: Any, pl_module: Any, optimizer: Optimizer) -> None:
         """Record: Lightning calls this after unscaling and before clipping."""
@@ -99,18 +104,21 @@ class GradNormCallback(Callback):
         self._close()
 
     def state_dict(self) -> dict[str, Any]:
-        """The position; what is pending is written, so that the file is as far as a checkpoint."""
-        if self._recorder is not None:
-            self._recorder.state_dict()
-        return {"updates": self._updates}
+        """The position; what is pending is written, or saved where the file does not take it."""
+        if self._recorder is not None and self._writes:
+            state = self._recorder.state_dict()
+            self._waiting = {name: state[name] for name in self._waiting}
+        return {"updates": self._updates} | self._waiting
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Go on from a checkpoint's position; ValueError where it holds none."""
-        check_keys("GradNormCallback", state_dict, {"updates": None})
-        if state_dict["updates"] is not None:  # else saved before training began
+        check_keys("GradNormCallback", state_dict, {"updates": None} | self._waiting)
+        updates, waiting = state_dict["updates"], {name: state_dict[name] for name in self._waiting}
+        if updates is not None:  # else saved before training began
             with reading("GradNormCallback"):
-                whole("updates", state_dict["updates"])
-        self._updates = state_dict["updates"]
+                whole("updates", updates)
+                checked_state({"step": updates} | waiting)
+        self._updates, self._waiting = updates, waiting
 
     def _close(self) -> None:
         if self._recorder is not None:
@@ -118,6 +126,7 @@ class GradNormCallback(Callback):
                 self._recorder.close()
             except OSError as error:  # the trained model is worth more than the log's end
                 warnings.warn(f"GradNormCallback: {error}", RuntimeWarning, stacklevel=2)
+            self.state_dict()  # a checkpoint of the end holds what could not be written
             self._recorder = None
 
     def _check_path_is_ours(self, trainer: Any) -> None:

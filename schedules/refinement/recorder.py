@@ -158,12 +158,13 @@ class GradNormRecorder:
         self.close()
 
     def state_dict(self) -> dict[str, Any]:
-        """The position, and without a path the log; with one the log is brought to the file."""
+        """The position, and the entries that no file holds.
+
+        With a path the log is brought to the file: none is left, unless it cannot be written.
+        """
         self._write_or_warn()
-        state: dict[str, Any] = {"step": self.step}
-        if self._log.path is None:
-            state |= {"steps": list(self._log.steps), "norms": list(self._log.values)}
-        return state
+        waiting = {"steps": list(self._log.steps), "norms": list(self._log.values)}
+        return {"step": self.step} | waiting
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on from a saved position; what is pending is dropped.
