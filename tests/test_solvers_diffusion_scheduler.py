@@ -232,6 +232,56 @@ def test_levels_come_as_lists_arrays_or_tensors(form):
     assert scheduler.timesteps.tolist() == [900.5, 300.25]
 
 
+@pytest.mark.parametrize("mu", [None, 0.8])
+def test_a_flows_given_levels_are_shifted_as_diffusers_does(mu):
+    """What Flux and its kind pass: equal levels, and mu."""
+    dynamic = {} if mu is None else {"use_dynamic_shifting": True}
+    theirs = diffusers.FlowMatchEulerDiscreteScheduler(shift=3.0, **dynamic)
+    ours = RitardScheduler.from_config(theirs.config)
+    for scheduler in (ours, theirs):
+        scheduler.set_timesteps(sigmas=np.linspace(1, 1 / 5, 5), mu=mu)
+    assert ours.timesteps.tolist() == pytest.approx(theirs.timesteps.tolist(), rel=1e-6)
+    assert ours.sigmas.tolist() == pytest.approx(theirs.sigmas.tolist(), rel=1e-6)
+
+
+@pytest.mark.parametrize("steps", [1, 7, 50])
+def test_a_flows_own_levels_are_diffusers(steps):
+    theirs = diffusers.DPMSolverMultistepScheduler(
+        use_flow_sigmas=True, flow_shift=2.0, prediction_type="flow_prediction"
+    )
+    ours = RitardScheduler.from_config(theirs.config)
+    for scheduler in (ours, theirs):
+        scheduler.set_timesteps(steps)
+    assert ours.sigmas.tolist() == pytest.approx(theirs.sigmas.tolist(), rel=3e-7)
+
+
+UNKNOWN = {
+    "use_karras_sigmas=True": diffusers.DPMSolverMultistepScheduler(use_karras_sigmas=True),
+    "use_beta_sigmas=True": diffusers.FlowMatchEulerDiscreteScheduler(use_beta_sigmas=True),
+    "shift_terminal=0.1": diffusers.FlowMatchEulerDiscreteScheduler(shift_terminal=0.1),
+    "time_shift_type='linear'": diffusers.FlowMatchEulerDiscreteScheduler(time_shift_type="linear"),
+}
+
+
+@pytest.mark.parametrize("setting", UNKNOWN)
+def test_a_grid_that_is_not_known_is_told_of(setting):
+    config = UNKNOWN[setting].config
+    with pytest.warns(UserWarning, match=f"config: {setting} has no effect here"):
+        scheduler = RitardScheduler.from_config(config)
+    schedule = ddim(scheduler.noise, (scheduler.noise.t_max * 0.9, scheduler.noise.t_min))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        RitardScheduler.from_config(config, schedule=schedule)
+        RitardScheduler.from_config(diffusers.FlowMatchEulerDiscreteScheduler().config)
+        RitardScheduler.from_config(diffusers.UniPCMultistepScheduler().config)
+
+
+def test_an_inverted_flow_is_refused():
+    config = diffusers.FlowMatchEulerDiscreteScheduler(invert_sigmas=True).config
+    with pytest.raises(ValueError, match="invert_sigmas=True"):
+        RitardScheduler.from_config(config)
+
+
 @pytest.mark.parametrize("times", [{"timesteps": [900, 300]}, {"sigmas": [10.0, 1.0]}])
 def test_times_of_the_pipelines_own_replace_the_schedule_with_a_warning(times):
     (name,) = times

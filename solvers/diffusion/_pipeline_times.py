@@ -15,6 +15,7 @@ from ...schedules._checks import number, one_of, shown, whole
 from ._spacing import discrete_times, flow_times
 from .continuous import Flow
 from .discrete import Discrete
+from .grids import shifted
 from .noise import Node
 from .registry import solver
 from .saved import Sampler
@@ -74,14 +75,17 @@ class PipelineTimes:
         if isinstance(self.noise, Discrete):
             config = self.config
             return discrete_times(self.noise, steps, config.timestep_spacing, config.steps_offset)
-        dynamic = self.config.use_dynamic_shifting and mu is not None
-        shift = math.exp(mu) if dynamic and mu is not None else self.config.flow_shift
-        return flow_times(steps, int(self.config.num_train_timesteps), shift)
+        return list(self._shifted(flow_times(steps, int(self.config.num_train_timesteps)), mu))
 
     def custom(
-        self, timesteps: Sequence[float] | None, sigmas: Sequence[float] | None
+        self,
+        timesteps: Sequence[float] | None,
+        sigmas: Sequence[float] | None,
+        mu: float | None = None,
     ) -> list[float]:
         """Timesteps or noise levels of the pipeline; a final level of 0 is the end.
+
+        A flow's levels are shifted as its own spacing is: pipelines rely on it.
 
         Raises:
             TypeError, ValueError: something that is no number, levels that are not positive, or
@@ -95,8 +99,14 @@ class PipelineTimes:
         for i, level in enumerate(levels):
             number(f"sigmas[{i}]", level, low=0, open_low=True)
         if isinstance(self.noise, Flow):
-            return levels
+            return list(self._shifted(levels, mu))
         return [float(self.noise.time_at(-math.log(s))) for s in levels]
+
+    def _shifted(self, times: Sequence[float], mu: float | None) -> Sequence[float]:
+        """By the configuration's factor, or by e^mu where that is dynamic and given."""
+        if self.config.use_dynamic_shifting and mu is not None:
+            return shifted(times, math.exp(mu))
+        return shifted(times, self.config.flow_shift)
 
     def fixed(self, times: Sequence[float]) -> Sampler:
         """The configuration's fixed solver on a grid, with its end."""

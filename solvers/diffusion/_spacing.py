@@ -6,7 +6,6 @@ import numpy as np
 
 from ...schedules._checks import one_of
 from .discrete import Discrete
-from .grids import shifted
 
 
 def discrete_times(noise: Discrete, steps: int, spacing: str, offset: int) -> list[float]:
@@ -31,7 +30,6 @@ def discrete_times(noise: Discrete, steps: int, spacing: str, offset: int) -> li
     return [float(t) for t in times]
 
 
-def flow_times(steps: int, size: int, shift: float) -> list[float]:
-    """Where a flow's network is evaluated: equal steps from 1 - 1/size, shifted."""
-    times = np.linspace(0, 1 - 1 / size, steps + 1)[::-1][:-1]
-    return list(shifted(times.tolist(), shift))
+def flow_times(steps: int, size: int) -> list[float]:
+    """Where a flow's network is evaluated: equal steps from 1 - 1/size."""
+    return np.linspace(0, 1 - 1 / size, steps + 1)[::-1][:-1].tolist()

@@ -19,6 +19,7 @@ try:
 except ImportError as error:
     raise ImportError('RitardScheduler: pip install "ritard[diffusers]"') from error
 
+from ._pipeline_config import taken_over
 from ._pipeline_contract import PipelineContract
 from ._pipeline_run import PipelineRun
 from ._pipeline_times import PipelineTimes
@@ -111,18 +112,21 @@ class RitardScheduler(PipelineContract, SchedulerMixin, ConfigMixin):
     def from_config(cls, config: Any = None, return_unused_kwargs: bool = False, **kwargs: Any):
         """From another scheduler's configuration, as in diffusers, flow matching included.
 
-        A flow-matching scheduler's is known by its ``shift``. ValueError for EDM's, whose
-        scheduler also preconditions the network: see ``from_denoised`` and ``sample_ritard``.
+        A flow-matching scheduler's is known by its ``shift``. Settings that lay out another grid
+        than is known here (Karras and the like) are told of in a warning, where no schedule is
+        given.
+
+        Raises:
+            ValueError: EDM's, whose scheduler also preconditions the network (see
+                ``from_denoised`` and ``sample_ritard``), or an inverted flow's.
         """
-        if isinstance(config, dict) and "sigma_data" in config:
-            raise ValueError(
-                f"config: sigma_data={config['sigma_data']!r} is of a scheduler that preconditions "
-                "its network (EDM); not supported"
+        config, kwargs, unknown = taken_over(config, kwargs)
+        if unknown:
+            warnings.warn(
+                f"config: {unknown} has no effect here; set_timesteps(sigmas=...) takes the levels "
+                "themselves",
+                stacklevel=2,
             )
-        if isinstance(config, dict) and "shift" in config and "beta_schedule" not in config:
-            flow = {"use_flow_sigmas": True, "prediction_type": "flow_prediction"}
-            kwargs = {**flow, "flow_shift": config["shift"], **kwargs}
-            config = {k: v for k, v in config.items() if k != "shift"}
         return super().from_config(config, return_unused_kwargs, **kwargs)
 
     # ---- the run's times -----------------------------------------------------------------
@@ -143,7 +147,8 @@ class RitardScheduler(PipelineContract, SchedulerMixin, ConfigMixin):
             device: Where ``timesteps`` shall be.
             timesteps: In place of the spacing: falling, fractions kept. The fixed solver runs,
                 with a warning where a schedule is configured.
-            sigmas: Likewise, as sigma / alpha, or as sigma for a flow; a final 0 may be there.
+            sigmas: Likewise, as sigma / alpha, or as a flow's sigma before the configuration's
+                shift; a final 0 may be there.
             mu: Of dynamic shifting.
 
         Raises:
@@ -172,7 +177,7 @@ class RitardScheduler(PipelineContract, SchedulerMixin, ConfigMixin):
         if timesteps is not None or sigmas is not None:
             given = "sigmas" if timesteps is None else "timesteps"
             return times.fixed(
-                times.custom(timesteps, sigmas)
+                times.custom(timesteps, sigmas, mu)
             ), f"{given}: the schedule has its own"
         if own is not None and steps in (None, own.nfe):
             return own, ""
