@@ -1,5 +1,6 @@
 """The improved mode in a plain loop: what it must keep, what it may cost, what it must survive."""
 
+import itertools
 import json
 import math
 import os
@@ -703,6 +704,29 @@ def test_a_scheduler_of_the_users_own_is_found_out() -> None:
     tuner._training.update = step
     with pytest.raises(RuntimeError, match="drop the scheduler"):
         list(tuner.train(loader()))
+
+
+@pytest.mark.parametrize("faithful", [False, True])
+@pytest.mark.parametrize("when", ["between updates", "between epochs"])
+def test_a_scheduler_stepped_beside_the_search_is_found_out(faithful: bool, when: str) -> None:
+    """Not only inside the update: it would be written over, and its user would not know."""
+    run = Run()
+    theirs = torch.optim.lr_scheduler.ExponentialLR(run.optimizer, 0.9)
+    if faithful:
+        tuner = AutoLRS.faithful(
+            run.model, run.optimizer, run.loss, 400, lr_min=1e-3, lr_max=1, k=2, tau0=100
+        )
+    else:
+        tuner = run.tuner(held_out=held_out())
+    updates = 0
+    with pytest.raises(RuntimeError, match=r"AutoLRS wrote .* optimizer holds .*drop the scheduler"):
+        for _ in range(2):
+            for _ in tuner.train(itertools.islice(loader(), 30)):
+                updates += 1
+                if when == "between updates":
+                    theirs.step()
+            theirs.step()
+    assert updates == (1 if when == "between updates" else 30 - 20 * faithful)
 
 
 @pytest.mark.parametrize(

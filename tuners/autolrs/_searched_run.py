@@ -39,6 +39,7 @@ class SearchedRun:
         self._training = training
         self._bench = Bench(training, Pilot(scheduler), ranks, self.ledger)
         self._mode: Improved | Faithful
+        self._advanced = False  # in this process
 
     # ---- running ------------------------------------------------------------------------
 
@@ -50,6 +51,9 @@ class SearchedRun:
 
         Yields:
             The loss of each productive update, after it.
+
+        Raises:
+            RuntimeError: something else writes the learning rate, such as a scheduler.
         """
         for batch in batches:
             if self.done:
@@ -70,10 +74,13 @@ class SearchedRun:
 
     def _advance(self, batch: Any) -> tuple[Tensor, bool]:
         began = time.perf_counter()
+        if self._advanced and not self._mode.probing:  # who else wrote the rates in between?
+            self._bench.pilot.check()
         try:
             self._mode.begin()
             self._mode.saw(batch)
             loss = self._training.update(batch)
+            self._advanced = True
             return loss, self._mode.end(loss)
         except BaseException:
             self._mode.abandon()

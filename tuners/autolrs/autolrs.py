@@ -73,6 +73,7 @@ class AutoLRS(SearchedRun):
         TypeError, ValueError: bad arguments; nothing was changed then.
         AllDiverged: while training, where no factor tried had a finite loss; the training is put
             back to the stage's beginning.
+        RuntimeError: while training, where something else has written the learning rate.
         MemoryError: a snapshot of the training fits nowhere; nothing was changed then.
 
     Example:
