@@ -719,7 +719,9 @@ def test_a_scheduler_stepped_beside_the_search_is_found_out(faithful: bool, when
     else:
         tuner = run.tuner(held_out=held_out())
     updates = 0
-    with pytest.raises(RuntimeError, match=r"AutoLRS wrote .* optimizer holds .*drop the scheduler"):
+    with pytest.raises(
+        RuntimeError, match=r"AutoLRS wrote .* optimizer holds .*drop the scheduler"
+    ):
         for _ in range(2):
             for _ in tuner.train(itertools.islice(loader(), 30)):
                 updates += 1
