@@ -9,7 +9,7 @@ from torch import Tensor
 
 from ...schedules._checks import one_of
 from .continuous import EDM, Flow
-from .discrete import Discrete
+from .discrete import Discrete, nearly_zero
 from .model import Model, Prediction, check_network
 from .noise import NoiseSchedule
 from .saved import same_noise
@@ -81,7 +81,7 @@ def _discrete(scheduler: Any) -> Discrete:
     """The table by its recipe, where that gives it, as it is otherwise."""
     values, config = scheduler.alphas_cumprod.double().tolist(), scheduler.config
     if values[-1] <= 0 or values[-1] >= values[-2]:  # rescaled to zero terminal SNR
-        values[-1] = min(2.0**-24, values[-2] / 4)
+        values[-1] = nearly_zero(values[-2])
     found = Discrete(tuple(values))
     if config.get("trained_betas") is not None or "beta_schedule" not in config:
         return found

@@ -86,8 +86,8 @@ class Discrete(VariancePreserving):
             beta_end: Last beta of the linear ones.
             steps: N.
             zero_terminal_snr: Rescale so that the last entry carries (almost) no data: 2^-24
-                as in diffusers, or less where the table must still fall, so that lambda stays
-                finite. arXiv:2305.08891, Algorithm 1.
+                as in diffusers, or less where the table would not fall to that, so that lambda
+                stays finite. arXiv:2305.08891, Algorithm 1.
 
         Raises:
             TypeError, ValueError: an unknown name, betas that are no numbers, or numbers that
@@ -103,7 +103,7 @@ class Discrete(VariancePreserving):
             root = np.sqrt(alphas_cumprod)
             root = (root - root[-1]) * (root[0] / (root[0] - root[-1]))
             alphas_cumprod = root**2
-            alphas_cumprod[-1] = min(2.0**-24, alphas_cumprod[-2] / 4)
+            alphas_cumprod[-1] = nearly_zero(float(alphas_cumprod[-2]))
         recipe = None
         if isinstance(shape, str):
             numbers = {"beta_start": float(beta_start), "beta_end": float(beta_end)}
@@ -156,6 +156,11 @@ class Discrete(VariancePreserving):
     @cached_property
     def _array(self) -> np.ndarray:
         return np.asarray(self.lambdas)
+
+
+def nearly_zero(before: float) -> float:
+    """The last entry of a table rescaled to zero terminal SNR, from the one before it."""
+    return 2.0**-24 if before > 2.0**-23 else before / 4
 
 
 def _floats(name: str, values: Any) -> list[float]:
