@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import warnings
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
@@ -15,6 +16,7 @@ from ._clock import Clock
 from ._drive import PerGroup, checked_drives
 from ._entries import Entry, Group
 from ._lengths import MOST
+from ._pace import too_slow
 from ._state import check_state
 from .budget import Budget
 
@@ -26,6 +28,8 @@ class ScheduleLR(LRScheduler):
     rate, so that resuming, nesting, a changed horizon, groups added late and tensor learning
     rates are right by construction. Call :meth:`step` once after every optimizer update. After
     ``add_param_group`` call :meth:`apply`, or the new group runs one update at its base rate.
+    In Lightning use :class:`~ritard.schedules.ScheduleCallback`: a scheduler that ``configure_optimizers`` returns
+    is stepped once an epoch unless its ``"interval"`` is ``"step"``.
 
     How it differs from torch's schedulers: it does not wrap ``optimizer.step`` (so it never
     warns wrongly under GradScaler and keeps no reference cycle); past the end the last value
@@ -111,6 +115,9 @@ class ScheduleLR(LRScheduler):
             if message := self._clock.warning(self.last_epoch):
                 warnings.warn(message, UserWarning, stacklevel=2)
             self._warned = True
+        elif self._step_count == 2:  # the first
+            if message := too_slow(self, sys._getframe(1)):
+                warnings.warn(message, UserWarning, stacklevel=2)
 
     def advance(self, amount: float) -> None:
         """Report progress under a budget in samples or tokens; :meth:`step` then uses it.

@@ -254,6 +254,65 @@ def test_a_module_with_its_own_scheduler_is_a_clear_error() -> None:
     assert torch.equal(module.net.weight, weights)
 
 
+class Returns(Module):
+    """Hands Lightning a scheduler itself."""
+
+    def __init__(self, total: int | Budget | None = None, **config: Any) -> None:
+        super().__init__()
+        self.total, self.config = total, config
+
+    def configure_optimizers(self) -> Any:
+        optimizer = super().configure_optimizers()
+        total = self.total or int(self.trainer.estimated_stepping_batches)
+        scheduler = ScheduleLR(optimizer, Linear(), total)
+        given = {"scheduler": scheduler, **self.config} if self.config else scheduler
+        return {"optimizer": optimizer, "lr_scheduler": given}
+
+
+class Overrides(Returns):
+    def lr_scheduler_step(self, scheduler: Any, metric: Any) -> None:
+        scheduler.step()
+
+
+@pytest.mark.parametrize(
+    ("module", "options"),
+    [
+        (Returns(), {}),
+        (Returns(interval="epoch"), {}),
+        (Returns(18), {}),
+        (Returns(Budget.epochs(3, steps_per_epoch=6)), {}),
+        (Returns(), {"accumulate_grad_batches": 2}),
+        (Returns(), {"max_steps": 14}),
+        (Overrides(), {}),
+    ],
+)
+def test_a_schedule_in_updates_that_is_stepped_by_the_epoch_is_said_once(
+    module: Returns, options: dict[str, Any]
+) -> None:
+    with pytest.warns(UserWarning, match=r"steps it by the epoch.*ScheduleCallback") as caught:
+        fit(module, [], max_epochs=3, **options)
+    assert len([w for w in caught if "ScheduleLR" in str(w.message)]) == 1
+
+
+@pytest.mark.parametrize(
+    ("module", "options", "batches"),
+    [
+        (Returns(interval="step"), {}, 6),
+        (Returns(interval="step"), {"accumulate_grad_batches": 4}, 6),
+        (Returns(3), {}, 6),  # a horizon in epochs
+        (Returns(40), {}, 6),  # likewise, of a longer run
+        (Returns(100), {"fast_dev_run": 2}, 6),
+        (Returns(), {}, 1),  # one update an epoch
+        (Returns(Budget.seconds(60)), {}, 6),
+    ],
+)
+@pytest.mark.filterwarnings("error:ScheduleLR")
+def test_a_schedule_that_is_stepped_as_it_counts_is_not_warned_of(
+    module: Returns, options: dict[str, Any], batches: int
+) -> None:
+    fit(module, [], batches, max_epochs=3, **options)
+
+
 def test_two_callbacks_on_one_optimizer_are_a_clear_error() -> None:
     with pytest.raises(ValueError, match="has a scheduler already"):
         fit(
