@@ -35,7 +35,7 @@ class GPThompson(Learner):
     worth 10 observations of the prior's). The logarithm makes relative gains count, and what one
     arm shows is believed of its neighbours, which is why it needs a tenth of the trials of ChebCB.
 
-    A step costs O(d^2 m^2), whatever the number of rounds: tens of microseconds for d = 20. The
+    A step costs O(d^2 m^2), whatever the number of rounds: some ten microseconds for d = 20. The
     probability of a choice has no closed form and is given as 1.
 
     Args:
