@@ -17,7 +17,7 @@ from ritard.experiments.__main__ import run
 from ritard.experiments.cli import app
 from ritard.experiments.tasks import get_task
 from ritard.experiments.trials import pool
-from ritard.experiments.trials.stop import Stop
+from ritard.experiments.trials.stop import FORCE, Stop
 from ritard.schedules import GradNorms
 
 COMMON = {
@@ -462,9 +462,28 @@ if __name__ == "__main__":
 """
 
 
+def forced_in_a_deletion(stop, text):
+    class Deleted:
+        def __del__(self):
+            signal.raise_signal(FORCE)
+
+    Deleted()
+    time.sleep(60)
+
+
+def test_a_worker_that_is_forced_while_an_object_is_deleted_ends(capfd):
+    statuses = pool.watch(Watched, forced_in_a_deletion, ("",), 1, Stop())
+    with pytest.raises(pool.WorkersDied):
+        pool.last_of(statuses, lambda status: None, Stop(), 1)
+    assert capfd.readouterr().err == ""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.parametrize(("times", "seconds", "ended"), [(1, 0.5, 2), (2, 60, 0)])
-def test_one_ctrl_c_asks_the_workers_and_the_next_forces_them(times, seconds, ended, tmp_path):
-    """A terminal sends it to the command and to its workers at once."""
+def test_one_signal_asks_the_workers_and_the_next_forces_them(
+    number, times, seconds, ended, tmp_path
+):
+    """A terminal or a scheduler sends it to the command and to its workers at once."""
     script = tmp_path / "command.py"
     script.write_text(COMMAND)
     process = subprocess.Popen(
@@ -477,7 +496,7 @@ def test_one_ctrl_c_asks_the_workers_and_the_next_forces_them(times, seconds, en
         while len(list(tmp_path.glob(f"*.{stage}"))) < 2:
             assert process.poll() is None, process.communicate()[1]
             time.sleep(0.02)
-        os.killpg(process.pid, signal.SIGINT)
+        os.killpg(process.pid, number)
     _, err = process.communicate()
-    assert process.returncode == 130 and len(list(tmp_path.glob("*.ended"))) == ended
+    assert process.returncode == 128 + number and len(list(tmp_path.glob("*.ended"))) == ended
     assert err == "stopped; what is finished is kept: the same command goes on\n"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 import pickle
 import signal
 import traceback
@@ -15,10 +16,13 @@ from typing import Any, TypeVar
 
 from ...schedules._checks import one_of, whole
 from ..failure import Failure, is_refusal
-from .stop import Stop
+from .stop import FORCE, Stop
 from .worker import POLL_SECONDS, Status
 
 StatusT = TypeVar("StatusT", bound=Status)
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM, FORCE)
+"""What workers heed once they have handlers."""
 
 
 class WorkersDied(Failure):
@@ -128,9 +132,9 @@ def last_of(
 
 @contextmanager
 def _signals_wait() -> Generator[None]:
-    """Hold back Ctrl-C while workers start: they begin so, and have no handlers yet."""
+    """Hold back signals while workers start: they begin so, and have no handlers yet."""
     resource_tracker.ensure_running()  # which would let signals through again
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT, signal.SIGTERM))
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
     try:
         yield
     finally:
@@ -141,9 +145,9 @@ def _tell(told: Any, child: Callable[..., None], arguments: tuple[Any, ...]) -> 
     """A worker process, which leaves it to the command to say what went wrong."""
     stop = Stop()
     try:
-        with suppress(KeyboardInterrupt), stop.on_signals():
-            # SIGINT stays held back: a terminal's Ctrl-C reaches all, and the command asks them.
-            signal.pthread_sigmask(signal.SIG_UNBLOCK, (signal.SIGTERM,))
+        with suppress(KeyboardInterrupt):
+            stop.in_worker()
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
             if not stop():
                 child(stop, *arguments)
     except Exception as error:
@@ -168,16 +172,16 @@ def _can_leave(error: Exception) -> bool:
 def _end(processes: Sequence[BaseProcess]) -> None:
     """Ask the workers to release their jobs and end, and wait; an impatient user forces them."""
     try:
-        _ask(processes)
+        _send(signal.SIGTERM, processes)
         for process in processes:
             if process.pid is not None:
                 process.join()
     except KeyboardInterrupt:
-        _ask(processes)
+        _send(FORCE, processes)
         raise
 
 
-def _ask(processes: Sequence[BaseProcess]) -> None:
+def _send(number: int, processes: Sequence[BaseProcess]) -> None:
     for process in processes:
-        if process.is_alive():
-            process.terminate()
+        if process.pid is not None and process.is_alive():  # which reaps it where it is not
+            os.kill(process.pid, number)

@@ -1,4 +1,8 @@
-"""A polite end: the first Ctrl-C asks for it, the second forces it."""
+"""A polite end: the first Ctrl-C or SIGTERM asks for it, the second forces it.
+
+A signal may reach the command alone or, from a terminal or a scheduler, all its processes. So in a
+worker it only ever asks, however often it comes: the command, which alone counts, forces.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +15,9 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from typing import Any
 
+FORCE = signal.SIGUSR1
+"""From a command to its workers, which have been asked already."""
+
 
 class Interrupted(Exception):
     """The user asked for an end in the middle of a job."""
@@ -20,14 +27,21 @@ class Terminated(KeyboardInterrupt):
     """The process was asked to end by SIGTERM, as by SIGINT with KeyboardInterrupt."""
 
 
+class Forced(KeyboardInterrupt):
+    """The command forces this worker to end."""
+
+
+_KINDS = {signal.SIGINT: KeyboardInterrupt, signal.SIGTERM: Terminated, FORCE: Forced}
+
+
 def interruption(number: int) -> KeyboardInterrupt:
     """What stands for a signal that asks for the end."""
-    return Terminated() if number == signal.SIGTERM else KeyboardInterrupt()
+    return _KINDS[signal.Signals(number)]()
 
 
-def interrupt_on_signals() -> None:
-    """Let SIGTERM interrupt this process as SIGINT does; from then on neither can be lost."""
-    signal.signal(signal.SIGTERM, _interrupt)
+def interrupt_on_signals(number: int = signal.SIGTERM) -> None:
+    """Let a signal interrupt this process as SIGINT does; from then on neither can be lost."""
+    signal.signal(number, _interrupt)
     sys.unraisablehook = _unraisable
 
 
@@ -43,7 +57,7 @@ def exit_code(signalled: KeyboardInterrupt) -> int:
 
 
 def _number(signalled: KeyboardInterrupt) -> signal.Signals:
-    return signal.SIGTERM if isinstance(signalled, Terminated) else signal.SIGINT
+    return next(number for number, kind in _KINDS.items() if kind is type(signalled))
 
 
 def _interrupt(number: int, _: Any) -> None:
@@ -97,8 +111,17 @@ class Stop:
             for number, handler in before.items():
                 signal.signal(number, handler)
 
-    def _handle(self, number: int, _: Any) -> None:
+    def in_worker(self) -> None:
+        """Let SIGINT and SIGTERM set the request, and :data:`FORCE` interrupt, to the end."""
+        interrupt_on_signals(FORCE)
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, self._ask)
+
+    def _handle(self, number: int, frame: Any) -> None:
         if self._asked.is_set():
             raise interruption(number)
+        self._ask(number, frame)
+
+    def _ask(self, number: int, _: Any) -> None:
         self._signal = number
         self._asked.set()
