@@ -1,17 +1,25 @@
-"""Results in files, and read from them: rows as CSV, everything as strict JSON, tensors."""
+"""Results in files, and read from them: rows as CSV, everything as strict JSON, arrays, tensors.
+
+JSON has no NaN and no infinity, and other programs refuse a file with Python's words for them:
+here null stands for every number that is not finite (:func:`finite`). Who reads it back knows
+whether that was a cost, so inf (:func:`or_inf`), or something that was not there.
+"""
 
 from __future__ import annotations
 
 import csv
 import io
 import json
+import math
 import zipfile
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
-from ..schedules._atomic import atomic_path
+from ..schedules._atomic import atomic_path, write_text
 from ..schedules._checks import shown
+from ..schedules._npz import load_npz
 from ..schedules._state import DAMAGE
 
 T = TypeVar("T")
@@ -38,16 +46,51 @@ def csv_text(rows: Iterable[Mapping[str, Any]], columns: Sequence[str] | None = 
 
 
 def json_text(data: Mapping[str, Any], format: int = 1) -> str:
-    """One JSON object with the version of its form first; ValueError where a number is not finite.
+    """One JSON object with the version of its form first; null for what is not finite.
 
     Example:
-        >>> print(json_text({"test": 1.5}), end="")
+        >>> print(json_text({"test": 1.5, "tried": [math.inf]}), end="")
         {
          "format": 1,
-         "test": 1.5
+         "test": 1.5,
+         "tried": [
+          null
+         ]
         }
     """
-    return json.dumps({"format": format, **data}, indent=1, allow_nan=False) + "\n"
+    return _strict({"format": format, **data}, indent=1)
+
+
+def write_json(path: Path, data: Any, indent: int | None = 1) -> None:
+    """Write JSON, whole or not at all; null for what is not finite."""
+    write_text(path, _strict(data, indent))
+
+
+def finite(data: Any) -> Any:
+    """JSON values with None in the place of every number that is not finite.
+
+    Example:
+        >>> finite({"lr": 0.5, "tests": (2.0, math.inf)})
+        {'lr': 0.5, 'tests': [2.0, None]}
+    """
+    if isinstance(data, float):
+        return data if math.isfinite(data) else None
+    if isinstance(data, Mapping):
+        entries: Iterable[tuple[Any, Any]] = data.items()
+        return {key: finite(value) for key, value in entries}
+    if isinstance(data, list | tuple):
+        values: Iterable[Any] = data
+        return [finite(value) for value in values]
+    return data
+
+
+def or_inf(value: float | None) -> float:
+    """A cost that :func:`finite` has written, read again: what diverged is the worst."""
+    return math.inf if value is None else value
+
+
+def _strict(data: Any, indent: int | None) -> str:
+    return json.dumps(finite(data), indent=indent, allow_nan=False) + "\n"
 
 
 def read_json(path: Path, read: Callable[[Any], T]) -> T:
@@ -57,8 +100,26 @@ def read_json(path: Path, read: Callable[[Any], T]) -> T:
         OSError: it cannot be opened.
         ValueError: it is damaged, or not what ``read`` takes; the file is named.
     """
-    try:
+    with _reading(path):
         return read(json.loads(path.read_text("utf-8")))
+
+
+def read_arrays(path: Path, read: Callable[[dict[str, Any]], T]) -> T:
+    """What ``read`` makes of the arrays in an NPZ file, which has checksums.
+
+    Raises:
+        OSError: it cannot be opened.
+        ValueError: it is damaged, or not what ``read`` takes; the file is named.
+    """
+    with _reading(path):
+        return read(load_npz(path))
+
+
+@contextmanager
+def _reading(path: Path) -> Generator[None]:
+    """Turn what a damaged file leads to into a ValueError that names it."""
+    try:
+        yield
     except DAMAGE as error:
         said = f"it lacks {error}" if isinstance(error, KeyError) else shown(error)
         raise ValueError(f"{path} is damaged: {said}") from error

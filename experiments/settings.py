@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ..schedules._atomic import write_text
-from .records import read_json
+from ..schedules._checks import shown
+from .records import read_json, write_json
 
 SETTINGS = "settings.json"
 
@@ -26,7 +26,7 @@ def keep_settings(settings: Mapping[str, Any], folder: Path) -> None:
     path = folder / SETTINGS
     if not path.exists():
         folder.mkdir(parents=True, exist_ok=True)
-        write_text(path, json.dumps(settings, indent=1) + "\n")
+        write_json(path, settings)
         return
     try:
         held: dict[str, Any] = read_json(path, dict)
@@ -35,6 +35,6 @@ def keep_settings(settings: Mapping[str, Any], folder: Path) -> None:
     for name, value in json.loads(json.dumps(settings)).items():
         if held.get(name) != value:
             raise ValueError(
-                f"out={str(folder)!r}: it holds runs with {name}={held.get(name)!r}, "
-                f"not {value!r}; expected another folder"
+                f"out={str(folder)!r}: it holds runs with {name}={shown(held.get(name))}, "
+                f"not {shown(value)}; expected another folder"
             )

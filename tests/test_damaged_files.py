@@ -15,9 +15,13 @@ import numpy as np
 import pytest
 import torch
 from bandit_tables import TUNERS
+from ritard.experiments.relax.heat import plain_total
+from ritard.experiments.relax.study import Protocol, read_scores, run_study
+from ritard.experiments.relax.tabulate import Solver, tabulate
 from ritard.schedules import GradNormRecorder, GradNorms, _atomic
 from ritard.solvers.diffusion import SolverSchedule, VPLinear, dpmpp_2m, grids
 from ritard.solvers.linear import Stencil
+from ritard.solvers.linear.gallery import Heat
 from ritard.tuners.bandits import SequenceReport, tune_sequence
 from ritard.tuners.solver_search import Cost, Scores, SearchResult
 from wrong_calls import picture
@@ -40,6 +44,20 @@ def timeless(report):
     return {name: column for name, column in report.columns().items() if name != "seconds"}
 
 
+def tabulated(path):
+    """A table of costs; one that is there is read."""
+    *_, table = tabulate(Heat(4, 6, 0.03), Solver(), [1.0, 1.4], path, "heat")
+    return table.counts, table.contexts
+
+
+def studied(path):
+    """A trial of the synthetic task; one that is there is read."""
+    protocol = Protocol(trials=1, steps=8)
+    *_, (done, _) = run_study(protocol, path.parent, jobs=1)
+    assert done == 2
+    return read_scores(protocol, path.parent, "low")
+
+
 REPORT = solved(None)
 WRITERS = {
     "norms.jsonl": NORMS.save,
@@ -59,13 +77,20 @@ READERS = {
     # Resumed at its end: what it gives is what the file holds.
     "checkpoint.npz": lambda path: timeless(solved(path)),
 }
-CHECKED = ("norms.npz", "checkpoint.npz")
+KEPT = {
+    "table.npz": tabulated,
+    "low-000.json": studied,
+    "totals.json": lambda path: plain_total(Heat(4, 6, 0.03), "cg", 1.0, False, path),
+}
+"""What studies keep and go on from: the same call writes it and reads it."""
+READERS |= KEPT
+CHECKED = ("norms.npz", "checkpoint.npz", "table.npz")
 """Formats with a checksum: read exactly or refused, always."""
 
 
 def written(name, folder):
     path = folder / name
-    WRITERS[name](path)
+    (WRITERS | KEPT)[name](path)
     return path
 
 
@@ -127,7 +152,7 @@ def test_a_log_goes_on_after_it_was_cut_off_and_not_after_other_damage(tmp_path)
     assert path.read_bytes() == b"x" + whole[1:]
 
 
-@pytest.mark.parametrize("name", ["solver.json", "result.json", "report.json", "norms.jsonl"])
+@pytest.mark.parametrize("name", [name for name in READERS if not name.endswith(".npz")])
 @pytest.mark.parametrize("text", ["[" * 100_000, '{"a":' * 100_000, "\ufeff{}", "1" * 5000, "null"])
 def test_hostile_json(name, text, tmp_path):
     path = tmp_path / name

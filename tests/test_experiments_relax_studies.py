@@ -199,6 +199,21 @@ def test_sampled_steps_are_those_of_the_whole_table(tmp_path):
     assert sampled.counts.max() > 4
 
 
+@pytest.mark.parametrize(
+    ("every", "period", "said"),
+    [
+        (0, 20, "every=0: expected an int >= 1"),
+        (-3, 20, "every=-3: expected an int >= 1"),
+        (21, 20, "every=21: expected an int from 1 to 20"),
+        (1, 46, "period=46: expected an int from 1 to 45"),
+        (1, 0, "period=0: expected an int >= 1"),
+    ],
+)
+def test_steps_that_cannot_be_sampled(every, period, said):
+    with pytest.raises(ValueError, match=said):
+        sample_costs(Heat(8, 45, 0.05), Solver(), [1.0], every, period)
+
+
 def test_peers_solve_and_are_timed():
     family = VariableHeat(10, 20, 0.05)
     system, before = family.system(13, family.before(13)), family.before(13)

@@ -370,6 +370,32 @@ def test_a_damaged_cell_or_ground_is_named(folder, tmp_path):
             whole_ground(TINY, half)
 
 
+def strict(path):
+    """JSON as other programs read it, without Python's words for what is not finite."""
+
+    def refuse(word):
+        raise AssertionError(f"{path}: {word}")
+
+    return json.loads(path.read_text(), parse_constant=refuse)
+
+
+def test_what_is_not_finite_is_null_and_read_as_what_it_was(folder, tmp_path):
+    shutil.copytree(folder, tmp_path / "some")
+    first = tmp_path / "some" / "mixture-03-fixed-0.json"
+    held = strict(first)
+    assert held["found"]["train"] is None  # it has no training noises
+    held["each"][0] = held["errors"]["rmse"] = held["distances"]["SWD data"] = None
+    first.write_text(json.dumps(held))
+    outcomes = read_outcomes(TINY, CELLS, first.parent)
+    found = outcomes[0]
+    assert math.isnan(found.found.train) and math.isinf(found.each[0])
+    assert math.isinf(found.errors.rmse) and math.isinf(found.distances["SWD data"])
+    rows = summarise(read_outcomes(TINY, CELLS, folder))
+    write_report(TINY, rows, {}, outcomes, {"far": math.inf}, tmp_path)
+    report = strict(tmp_path / "report.json")
+    assert report["far"] is None and report["cells"][0]["errors"]["rmse"] is None
+
+
 def test_cells_of_other_settings_are_run_again(folder):
     changed = TINY.smaller(evaluations=13)
     done, total, _ = next(run_study({"mixture": changed}, CELLS, folder))

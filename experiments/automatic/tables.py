@@ -11,10 +11,9 @@ from typing import Any
 import numpy as np
 
 from ...schedules._atomic import write_text
-from ..compare.outcome import finite_or_none
 from ..compare.paired import Paired
 from ..compare.tables import number
-from ..records import json_text, read_json
+from ..records import json_text, or_inf, read_json
 from .ablation import SCORES, Pairing, Ranking
 from .setting import Setting
 from .summary import READ_AT, Row, mean_error
@@ -78,7 +77,7 @@ def write_comparison(setting: Setting, found: Sequence[Row], folder: Path) -> No
         {
             "method": row.label,
             "lr": row.chosen.lr,
-            "tried": [[lr, finite_or_none(val)] for lr, val in row.chosen.tried],
+            "tried": row.chosen.tried,
             "trials": [trial.to_dict() for trial in row.chosen.trials],
             "minus linear": _paired(row.reference),
             "minus faithful": _paired(row.rival),
@@ -93,13 +92,8 @@ def write_ablation(
     setting: Setting, rankings: Sequence[Ranking], found: Sequence[Pairing], path: Path
 ) -> None:
     """Write the rankings and pairings as JSON; null stands for what diverged."""
-    listed = [asdict(ranking) for ranking in rankings]
-    for ranking in listed:
-        ranking["truth"] = [finite_or_none(v) for v in ranking["truth"]]
-        ranking["scores"] = {
-            name: [finite_or_none(v) for v in values] for name, values in ranking["scores"].items()
-        }
-    data = {"rankings": listed, "pairings": [asdict(pairing) for pairing in found]}
+    data = {"rankings": [asdict(ranking) for ranking in rankings]}
+    data |= {"pairings": [asdict(pairing) for pairing in found]}
     write_text(path, json_text({"setting": asdict(setting)} | data))
 
 
@@ -120,8 +114,8 @@ def read_ablation(setting: Setting, path: Path) -> tuple[list[Ranking], list[Pai
 
 
 def _ranking(data: Mapping[str, Any]) -> Ranking:
-    scores = {name: _or_inf(values) for name, values in data["scores"].items()}
-    truth, rates = _or_inf(data["truth"]), tuple(data["rates"])
+    scores = {name: tuple(map(or_inf, values)) for name, values in data["scores"].items()}
+    truth, rates = tuple(map(or_inf, data["truth"])), tuple(data["rates"])
     return Ranking(data["seed"], data["start"], data["probe"], rates, truth, scores)
 
 
@@ -154,11 +148,7 @@ def _paired(paired: Paired | None) -> dict[str, Any] | None:
         return None
     return {
         "n": paired.n,
-        "difference": finite_or_none(paired.difference),
-        "smallest to show": finite_or_none(paired.half_width),
+        "difference": paired.difference,
+        "smallest to show": paired.half_width,
         "verdict": paired.verdict,
     }
-
-
-def _or_inf(values: Sequence[float | None]) -> tuple[float, ...]:
-    return tuple(math.inf if value is None else value for value in values)

@@ -5,7 +5,6 @@ As a user would write it: a ModelCheckpoint every few updates, and on restart ``
 
 from __future__ import annotations
 
-import json
 import logging
 import warnings
 from collections.abc import Callable
@@ -18,9 +17,9 @@ from lightning.pytorch.callbacks import ModelCheckpoint
 from torch import Tensor, nn
 
 from ...schedules import REX, GradNormCallback, GradNorms, ScheduleCallback
-from ...schedules._atomic import write_text
 from ...tuners import OnlineRefinementCallback
 from ...tuners.autolrs import AutoLRSCallback
+from ..records import write_json
 from ..tasks.batches import Batches, Examples
 from . import script
 from .kept import digest
@@ -95,7 +94,7 @@ def fit(name: str, steps: int, out: Path) -> None:
     module = Regression()
     # The loader is saved in the checkpoint, and goes on where its pass stood.
     trainer.fit(module, _batches(16, seed=0), ckpt_path=found[-1] if found else None)
-    write_text(out / "result.json", json.dumps(result(module, trainer, tried, out), indent=1))
+    write_json(out / "result.json", result(module, trainer, tried, out))
 
 
 def result(module: Any, trainer: Any, tried: list[Callback], out: Path) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ...schedules._atomic import write_text
+from ..records import write_json
 from .case import Case
 from .checks import Verdict
 from .kept import TIMES
@@ -74,7 +75,7 @@ def record(case: Case, rows: Sequence[Row], kills: int, seed: int) -> dict[str, 
 
 def write(found: dict[str, Any], folder: Path) -> None:
     """Keep a command's record, and write ``report.md`` from those of all that are there."""
-    write_text(folder / f"{found['command'].replace(' ', '-')}.json", json.dumps(found, indent=1))
+    write_json(folder / f"{found['command'].replace(' ', '-')}.json", found)
     write_text(folder / "report.md", markdown(read(folder)))
 
 

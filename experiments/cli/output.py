@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -64,10 +63,10 @@ def write_report(path: Path, text: str) -> None:
 
 def save_schedule(schedule: Schedule, path: Path) -> None:
     """Write a schedule, as ``refined(PATH)`` and :meth:`Schedule.from_dict` read it."""
-    from ...schedules._atomic import write_text
+    from ..records import write_json
 
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_text(path, json.dumps(schedule.to_dict()) + "\n")
+    write_json(path, schedule.to_dict(), indent=None)
 
 
 def note(text: str) -> None:

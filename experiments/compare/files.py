@@ -7,10 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from ...schedules._atomic import write_text
-from ..records import csv_text, json_text
+from ..records import csv_text, finite, json_text
 from ..tasks import get_task
 from .grid import Cell, percent, updates
-from .outcome import finite_or_none
 from .plan import Outcomes, make_plan
 from .report import Report
 
@@ -60,8 +59,8 @@ def _cell_row(report: Report, cell: Cell) -> dict[str, Any]:
     return _where(cell) | {
         "updates": updates(cell.setting.task, cell.budget),
         "lr": score.lr,
-        "mean": finite_or_none(score.mean),
-        "stderr": finite_or_none(score.stderr),
+        "mean": finite(score.mean),
+        "stderr": finite(score.stderr),
         "n": len(score.tests),
         "best": report.is_best(score),
         "note": score.note,
@@ -71,8 +70,8 @@ def _cell_row(report: Report, cell: Cell) -> dict[str, Any]:
 def _cell_json(report: Report, cell: Cell) -> dict[str, Any]:
     score = report.scores[cell]
     return _cell_row(report, cell) | {
-        "tests": [finite_or_none(test) for test in score.tests],
-        "validation": [[lr, finite_or_none(mean)] for lr, mean in score.validation],
+        "tests": score.tests,
+        "validation": score.validation,
     }
 
 
@@ -88,8 +87,8 @@ def _paired_json(report: Report, cell: Cell) -> dict[str, Any]:
     paired = report.comparisons[cell]
     return _where(cell) | {
         "n": paired.n,
-        "difference": finite_or_none(paired.difference),
-        "interval": [finite_or_none(bound) for bound in paired.interval],
-        "smallest_to_show": finite_or_none(paired.half_width),
+        "difference": paired.difference,
+        "interval": paired.interval,
+        "smallest_to_show": paired.half_width,
         "verdict": paired.verdict,
     }

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+from ..records import finite, or_inf
+
 Curve = tuple[tuple[float, float], ...]
 """Points (fraction of the run, mean training loss around it)."""
 
@@ -44,13 +46,13 @@ class Outcome:
         """Plain JSON values, None where a metric is not finite; :meth:`from_dict` reads them."""
         plain = asdict(self)
         plain.pop("failed")
-        return plain | {key: finite_or_none(plain[key]) for key in ("val", "test")}
+        return finite(plain)
 
     @staticmethod
     def from_dict(data: dict[str, Any]) -> Outcome:
         """The outcome that :meth:`to_dict` saved."""
         curve: Curve = tuple((x, y) for x, y in data["curve"])
-        metrics = {key: _or_inf(data[key]) for key in ("val", "test")}
+        metrics = {key: or_inf(data[key]) for key in ("val", "test")}
         return replace(Outcome(**data), curve=curve, **metrics)
 
     @staticmethod
@@ -69,12 +71,3 @@ def mean(metrics: Sequence[float]) -> float:
         True
     """
     return float(f"{sum(metrics) / len(metrics):.6g}")
-
-
-def finite_or_none(value: float | None) -> float | None:
-    """The value for strict JSON, which has no infinity."""
-    return value if value is not None and math.isfinite(value) else None
-
-
-def _or_inf(value: float | None) -> float:
-    return math.inf if value is None else value

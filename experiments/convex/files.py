@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -12,8 +11,7 @@ from typing import Any
 import numpy as np
 
 from ...schedules._atomic import write_text
-from ..compare.outcome import finite_or_none
-from ..records import csv_text, read_json
+from ..records import csv_text, or_inf, read_json, write_json
 from .gains import Gain
 from .suite import NAMES, REFERENCE, SETS, Protocol, Result
 from .summary import paired
@@ -46,9 +44,7 @@ class Store:
     def add(self, result: Result) -> None:
         """Keep a result; the file is written whole."""
         self._results[result.name] = result
-        sets = [_to_dict(found) for found in self.results]
-        text = json.dumps(self._head | {"sets": sets}, indent=1, allow_nan=False)
-        write_text(self._path, text + "\n")
+        write_json(self._path, self._head | {"sets": [asdict(found) for found in self.results]})
 
 
 def write_table(results: Sequence[Result], path: Path) -> None:
@@ -92,15 +88,6 @@ def _read(path: Path, head: dict[str, Any]) -> dict[str, Result]:
     return read_json(path, results)
 
 
-def _to_dict(result: Result) -> dict[str, Any]:
-    plain = asdict(result)
-    for tuned in plain["tuned"].values():
-        tuned["lr"] = finite_or_none(tuned["lr"])
-        for metric in ("gaps", "errors"):
-            tuned[metric] = [finite_or_none(value) for value in tuned[metric]]
-    return plain
-
-
 def _of_dict(data: dict[str, Any]) -> Result:
     tuned = {name: _tuned(entry) for name, entry in data["tuned"].items()}
     changed: dict[str, Any] = {key: tuple(data[key]) for key in ("norms", "shape")}
@@ -110,8 +97,5 @@ def _of_dict(data: dict[str, Any]) -> Result:
 
 def _tuned(data: dict[str, Any]) -> Tuned:
     lr = math.nan if data["lr"] is None else data["lr"]
-    gaps, errors = (
-        tuple(math.inf if value is None else value for value in data[metric])
-        for metric in ("gaps", "errors")
-    )
+    gaps, errors = (tuple(map(or_inf, data[metric])) for metric in ("gaps", "errors"))
     return Tuned(lr, data["edge"], gaps, errors)

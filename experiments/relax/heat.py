@@ -10,9 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from ...schedules._atomic import write_text
+from ...schedules._checks import whole
 from ...solvers.linear.gallery import HeatEquation
 from ...tuners.bandits import GPThompson
+from ..records import read_json, write_json
 from .play import Played
 from .tabulate import CostTable, Solver
 from .tuners import Arms, make_tuner
@@ -50,13 +51,20 @@ def plain_total(family: HeatEquation, method: Any, omega: float, flip: bool, pat
         flip: Solve in the reverse order of unknowns, whose forward-backward sweeps are the
             backward-forward ones of the paper's authors.
         path: JSON file in which totals are kept.
+
+    Raises:
+        ValueError: the file is damaged.
     """
     key = json.dumps([method, omega, flip, asdict(family)])
-    held: dict[str, int] = json.loads(path.read_text("utf-8")) if path.exists() else {}
+    held: dict[str, int] = read_json(path, _totals) if path.exists() else {}
     if key not in held:
         held[key] = _walk(family, Solver(method), omega, -1 if flip else 1)
-        write_text(path, json.dumps(held, indent=1) + "\n")
+        write_json(path, held)
     return held[key]
+
+
+def _totals(data: Any) -> dict[str, int]:
+    return {key: whole(key, total, low=1) for key, total in data.items()}
 
 
 def _walk(family: HeatEquation, solver: Solver, omega: float, order: int) -> int:

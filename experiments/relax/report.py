@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -12,7 +11,7 @@ from rich.console import RenderableType
 from rich.text import Text
 
 from ...schedules._atomic import write_text
-from ..records import csv_text
+from ..records import csv_text, write_json
 from ..tables import table, titled
 from .study import Protocol, Scores
 from .summary import Row
@@ -49,7 +48,7 @@ def write_synthetic(
     write_text(folder / "table.csv", csv_text(lines))
     means = {variance: _means(found, rows[variance]) for variance, found in trials.items()}
     report = {"protocol": asdict(protocol), "core_seconds": round(seconds, 1), "means": means}
-    write_text(folder / "report.json", json.dumps(report, indent=1) + "\n")
+    write_json(folder / "report.json", report)
 
 
 def _means(trials: Sequence[Scores], rows: Sequence[Row]) -> dict[str, list[float]]:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from ...schedules._checks import shown, whole
 from ...solvers.linear import Splitting
 from ...solvers.linear.gallery import HeatEquation, System
 from .play import Vector
@@ -34,9 +35,16 @@ def sample_costs(
         family: The heat equation; the table has a row for each of its steps.
         solver: How systems are solved, starting from the u before.
         omegas: Increasing.
-        every: Steps from one that is solved to the next.
-        period: Steps after which costs repeat.
+        every: Steps from one that is solved to the next, from 1 to ``period``. Where it does not
+            divide that, the last one of a period is held for the fewer steps that are left.
+        period: Steps after which costs repeat, from 1 to all of the family's.
+
+    Raises:
+        ValueError: ``every`` or ``period`` is out of range.
     """
+    for name, value, most in (("period", period, len(family)), ("every", every, period)):
+        if whole(name, value, low=1) > most:
+            raise ValueError(f"{name}={shown(value)}: expected an int from 1 to {most}")
     rows: list[list[int]] = []
     for _, system, before in exact_steps(family, range(0, period, every)):
         A = Splitting.of(system.A)

@@ -12,8 +12,7 @@ from rich.console import RenderableType
 
 from ...schedules._atomic import write_text
 from ...tuners.bandits import SequenceReport, plot_omegas, plot_solved
-from ..compare.outcome import finite_or_none
-from ..records import csv_text, json_text
+from ..records import csv_text, finite, json_text
 from ..tables import table, titled
 from .run import Task
 
@@ -54,7 +53,7 @@ def _row(name: str, report: SequenceReport, first: int) -> dict[str, Any]:
         "per_system": total / len(report),
         "to_first": total / first if first else None,
         "last_quarter": float(report.iterations[-max(len(report) // 4, 1) :].mean()),
-        "median_omega": finite_or_none(float(np.median(report.omegas))),  # none of plain CG
+        "median_omega": finite(float(np.median(report.omegas))),  # none of plain CG
         "failed": int((~report.converged).sum()),
         "solve_seconds": round(float(report.seconds.sum()), 4),
         "tuning_seconds": round(report.tuning_seconds, 4),

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from ...schedules._atomic import write_text
+from ..records import read_json, write_json
 from .comparators import COMPARATORS, Comparator
 from .play import Played
 from .synthetic import Trial, Variance
@@ -63,6 +62,13 @@ Scores = dict[str, Score]
 """Of the comparators in one trial, by name."""
 
 
+class Held(NamedTuple):
+    """What a file holds of a trial: its scores, and the processor time it took."""
+
+    scores: Scores
+    seconds: float
+
+
 def run_study(
     protocol: Protocol, folder: Path, jobs: int, more: Mapping[str, Comparator] | None = None
 ) -> Iterator[tuple[int, int]]:
@@ -73,6 +79,9 @@ def run_study(
         folder: One JSON file a trial.
         jobs: Processes.
         more: Further comparators, importable by other processes.
+
+    Raises:
+        ValueError: a file is damaged.
     """
     folder.mkdir(parents=True, exist_ok=True)
     keys = protocol.keys
@@ -98,17 +107,13 @@ def _each(tasks: list[tuple[Any, ...]], jobs: int) -> Iterator[None]:
 def read_scores(protocol: Protocol, folder: Path, variance: Variance) -> list[Scores]:
     """The scores of all trials of a variance, in the order of their seeds."""
     held = [_held(folder, variance, seed, protocol.steps, []) for seed in range(protocol.trials)]
-    return [
-        {name: Score(s["mean"], tuple(s["quarters"])) for name, s in trial["scores"].items()}
-        for trial in held
-        if trial is not None
-    ]
+    return [trial.scores for trial in held if trial is not None]
 
 
 def read_seconds(protocol: Protocol, folder: Path) -> float:
     """Processor time of all trials together."""
     held = [_held(folder, *key, protocol.steps, []) for key in protocol.keys]
-    return sum(trial["seconds"] for trial in held if trial is not None)
+    return sum(trial.seconds for trial in held if trial is not None)
 
 
 def _run(trial: Trial, more: Mapping[str, Comparator], folder: Path) -> None:
@@ -118,18 +123,20 @@ def _run(trial: Trial, more: Mapping[str, Comparator], folder: Path) -> None:
         for name, comparator in {**COMPARATORS, **more}.items()
     }
     found = {"steps": trial.steps, "seconds": time.process_time() - start, "scores": scores}
-    write_text(_path(folder, trial.variance, trial.seed), json.dumps(found))
+    write_json(_path(folder, trial.variance, trial.seed), found, indent=None)
 
 
-def _held(
-    folder: Path, variance: str, seed: int, steps: int, names: list[str]
-) -> dict[str, Any] | None:
+def _held(folder: Path, variance: str, seed: int, steps: int, names: list[str]) -> Held | None:
     """What a file holds of a trial, or None if it lacks something."""
     path = _path(folder, variance, seed)
-    if not path.exists():
-        return None
-    held = json.loads(path.read_text("utf-8"))
-    return held if held["steps"] == steps and set(names) <= set(held["scores"]) else None
+
+    def read(data: Any) -> Held | None:
+        if data["steps"] != steps or not set(names) <= set(data["scores"]):
+            return None
+        scores = {n: Score(s["mean"], tuple(s["quarters"])) for n, s in data["scores"].items()}
+        return Held(scores, data["seconds"])
+
+    return read_json(path, read) if path.exists() else None
 
 
 def _path(folder: Path, variance: str, seed: int) -> Path:

@@ -11,8 +11,10 @@ from typing import Any, Literal
 import numpy as np
 
 from ...schedules._atomic import atomic_path
+from ...schedules._checks import shown
 from ...solvers.linear import Solution, Splitting, solve
 from ...solvers.linear.gallery import Family
+from ..records import read_arrays
 from .play import Counts, Played, Vector, play
 
 CHUNK = 250
@@ -80,7 +82,9 @@ class CostTable:
         """The part of some omegas; ValueError where the table lacks one."""
         places = [int(np.abs(self.omegas - omega).argmin()) for omega in omegas]
         if not np.allclose(self.omegas[places], omegas, rtol=0, atol=1e-9):
-            raise ValueError(f"omegas={list(omegas)}: the table has {self.omegas.tolist()}")
+            raise ValueError(
+                f"omegas={shown(list(omegas))}: the table has {shown(self.omegas.tolist())}"
+            )
         return CostTable(self.omegas[places], self.counts[:, places], self.contexts)
 
 
@@ -104,7 +108,7 @@ def tabulate(
         The table so far, at each save; the last one is whole.
 
     Raises:
-        ValueError: the file holds something else.
+        ValueError: the file holds something else, or is damaged.
     """
     key = json.dumps({"name": name, "solver": asdict(solver), "omegas": [float(w) for w in omegas]})
     counts, contexts, x = _load(path, key, len(omegas))
@@ -141,7 +145,8 @@ def _chunk(
 def _load(path: Path, key: str, omegas: int) -> tuple[Counts, Vector, Vector]:
     if not path.exists():
         return np.empty((0, omegas), np.int64), np.empty(0), np.empty(0)
-    with np.load(path, allow_pickle=False) as held:
-        if str(held["key"]) != key:
-            raise ValueError(f"{path}: it holds {held['key']}; expected {key}")
-        return held["counts"], held["contexts"], held["x"]
+    names = ("key", "counts", "contexts", "x")
+    holds, *kept = read_arrays(path, lambda held: tuple(held[name] for name in names))
+    if str(holds) != key:
+        raise ValueError(f"{path}: it holds {shown(str(holds), 300)}; expected {shown(key, 300)}")
+    return tuple(kept)

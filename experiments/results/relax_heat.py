@@ -13,7 +13,6 @@ Tables are kept in ``ritard-runs/relax-heat``, and a killed run goes on; what is
 """
 
 import argparse
-import json
 import time
 from collections.abc import Iterator
 from dataclasses import asdict
@@ -22,13 +21,13 @@ from typing import Any
 
 import numpy as np
 from ritard.experiments.figures import picture
+from ritard.experiments.records import write_json
 from ritard.experiments.relax.heat import LOG_CONTEXT, plain_total, play_all, totals
 from ritard.experiments.relax.peers import time_peers
 from ritard.experiments.relax.sample import sample_costs
 from ritard.experiments.relax.tabulate import Solver, tabulate
 from ritard.experiments.relax.tuners import Arms
 from ritard.experiments.tables import show, table
-from ritard.schedules._atomic import write_text
 from ritard.solvers.linear.gallery import Heat, VariableHeat
 from ritard.tuners.bandits import plot_solved
 
@@ -55,18 +54,20 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("nx", nargs="*", type=int, default=[25])
     parser.add_argument("--variable", action="store_true")
-    parser.add_argument("--every", type=int, default=0, help="solve only each of these steps")
+    parser.add_argument("--every", type=int, default=0, help="solve one step of so many")
     parser.add_argument("--no-times", action="store_true")
     parser.add_argument("--cache", type=Path, default=Path("ritard-runs/relax-heat"))
     parser.add_argument("--out", type=Path, default=HERE / "relax-heat")
     given = parser.parse_args()
+    if not 0 <= given.every <= PERIOD:
+        parser.error(f"--every={given.every}: expected 1 to {PERIOD}, the steps of a period")
     for folder in (given.cache, given.out):
         folder.mkdir(parents=True, exist_ok=True)
     for nx in given.nx:
         kind = VariableHeat if given.variable else Heat
         name = f"{'variable' if given.variable else 'heat'}-{nx}"
         found = study(kind(nx, STEPS), name, given)
-        write_text(given.out / f"{name}.json", json.dumps(found, indent=1) + "\n")
+        write_json(given.out / f"{name}.json", found)
         show(tables(found))
 
 

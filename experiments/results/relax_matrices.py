@@ -19,11 +19,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from ritard.experiments.records import write_json
 from ritard.experiments.relax.problems import get_problem
 from ritard.experiments.relax.tabulate import Solver, tabulate
 from ritard.experiments.relax.tuners import Arms, make_tuner
 from ritard.experiments.tables import show, table, titled
-from ritard.schedules._atomic import write_text
 from scipy.sparse.linalg import splu
 
 HERE = Path(__file__).resolve().parent
@@ -48,8 +48,8 @@ def main() -> None:
     for row in given.rows or ROWS:
         if row not in ROWS:
             parser.error(f"ROW={row!r}: expected one of {', '.join(ROWS)}")
-        found = json.dumps(study(row, given.cache), indent=1)
-        write_text(given.out / f"{row.replace(':', '-')}.json", found + "\n")
+        found = study(row, given.cache)
+        write_json(given.out / f"{row.replace(':', '-')}.json", found)
     show(tables([json.loads(path.read_text()) for path in sorted(given.out.glob("*.json"))]))
 
 

@@ -9,15 +9,14 @@ Reads the samplers that ``search.py`` found, from ``ritard-runs``; made anew in 
 """
 
 import argparse
-import json
 from pathlib import Path
 
 import torch
+from ritard.experiments.records import write_json
 from ritard.experiments.search.evidence.errors import Errors
 from ritard.experiments.search.evidence.span import span_distances
 from ritard.experiments.search.evidence.study import read_outcomes, whole_ground
 from ritard.experiments.search.evidence.summary import FIXED
-from ritard.schedules._atomic import write_text
 from search import FIRST, HERE, PROTOCOLS, cells
 
 # The mixture lives in so few coordinates that 10 outputs span them all.
@@ -37,7 +36,7 @@ def main() -> None:
     for bed, nfe, method, seed, error, bound in rows:
         ratio = f"{bound / error:.2f}"
         print(f"| {bed} | {nfe} | {method} | {seed} | {error:.3g} | {bound:.3g} | {ratio} |")
-    write_text(given.out / "search-span.json", json.dumps(rows, indent=1) + "\n")
+    write_json(given.out / "search-span.json", rows)
 
 
 def rows_of(bed: str, folder: Path) -> list[tuple[str, int, str, int, float, float]]:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from ....schedules._atomic import write_text
-from ...records import csv_text
+from ...records import csv_text, write_json
 from .bootstrap import Ratio
 from .judged import Distances
 from .protocol import Protocol
@@ -94,7 +93,7 @@ def write_report(
     write_text(folder / "table.csv", csv_text(lines))
     report = {"protocol": asdict(protocol), "floor": floor, **extra}
     report["cells"] = [_cell(outcome) for outcome in outcomes]
-    write_text(folder / "report.json", json.dumps(report, indent=None) + "\n")
+    write_json(folder / "report.json", report, indent=None)
 
 
 def _line(row: Row) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import math
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -12,9 +12,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ....schedules._atomic import write_text
 from ....solvers.diffusion.saved import load_sampler
-from ...records import read_json
+from ...records import or_inf, read_json, write_json
 from .errors import Errors, distances
 from .ground import Ground, lay_ground
 from .judged import Distances, compare_distributions
@@ -60,7 +59,7 @@ def run_study(
     for done, cell in enumerate(left, len(cells) - len(left) + 1):
         protocol = protocols[cell.testbed]
         outcome = run_cell(cell, whole_ground(protocol, folder))
-        write_text(folder / f"{cell.name}.json", json.dumps(_pack(outcome, protocol)))
+        write_json(folder / f"{cell.name}.json", _pack(outcome, protocol), indent=None)
         news = f"{outcome.errors.geometric:.4g} in {outcome.found.seconds:.0f} s"
         yield done, len(cells), f"{cell.name}: {news}"
 
@@ -116,8 +115,13 @@ def _held(folder: Path, cell: Cell, protocol: Protocol) -> Outcome | None:
     def outcome(held: Any) -> Outcome | None:
         if held["settings"] != _settings(protocol):
             return None
-        kept: dict[str, Any] = held["found"] | {"sampler": load_sampler(held["found"]["sampler"])}
-        each = torch.tensor(held["each"], dtype=torch.float64)
-        return Outcome(cell, Found(**kept), Errors(**held["errors"]), held["distances"], each)
+        kept: dict[str, Any] = {k: math.nan if v is None else v for k, v in held["found"].items()}
+        kept["sampler"] = load_sampler(kept["sampler"])
+        each = torch.tensor([*map(or_inf, held["each"])], dtype=torch.float64)
+        errors, far = (
+            {name: or_inf(value) for name, value in held[part].items()}
+            for part in ("errors", "distances")
+        )
+        return Outcome(cell, Found(**kept), Errors(**errors), far, each)
 
     return read_json(path, outcome) if path.exists() else None
