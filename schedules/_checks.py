@@ -34,14 +34,16 @@ def number(
     return value
 
 
-def whole(name: str, value: Any, *, low: int = 0) -> int:
-    """Return ``value`` as an int of at least ``low``, or raise TypeError or ValueError."""
+def whole(name: str, value: Any, *, low: int = 0, high: float = math.inf) -> int:
+    """Return ``value`` as an int in the range, or raise TypeError or ValueError."""
     value = plain(value)
     if isinstance(value, bool) or not isinstance(value, int):
         kind = type(value).__name__
         raise TypeError(f"{name}={shown(value)}: expected an int >= {low}, got {kind}")
     if value < low:
         raise ValueError(f"{name}={shown(value)}: expected an int >= {low}")
+    if value > high:
+        raise ValueError(f"{name}={shown(value)}: expected an int from {low} to {high}")
     return value
 
 

@@ -11,7 +11,7 @@ from typing import Any
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
-from ._checks import number, shown, whole
+from ._checks import number, whole
 from ._clock import Clock
 from ._drive import PerGroup, checked_drives
 from ._entries import Entry, Group
@@ -28,8 +28,8 @@ class ScheduleLR(LRScheduler):
     rate, so that resuming, nesting, a changed horizon, groups added late and tensor learning
     rates are right by construction. Call :meth:`step` once after every optimizer update. After
     ``add_param_group`` call :meth:`apply`, or the new group runs one update at its base rate.
-    In Lightning use :class:`~ritard.schedules.ScheduleCallback`: a scheduler that ``configure_optimizers`` returns
-    is stepped once an epoch unless its ``"interval"`` is ``"step"``.
+    In Lightning use :class:`~ritard.schedules.ScheduleCallback`: it steps a scheduler that a module
+    returns once an epoch, unless the ``"interval"`` is ``"step"``.
 
     How it differs from torch's schedulers: it does not wrap ``optimizer.step`` (so it never
     warns wrongly under GradScaler and keeps no reference cycle); past the end the last value
@@ -79,7 +79,7 @@ class ScheduleLR(LRScheduler):
         last_epoch: int = -1,
     ) -> None:
         budget = Budget.of(total_steps)
-        last_epoch = _update("last_epoch", last_epoch, low=-1)
+        last_epoch = whole("last_epoch", last_epoch, low=-1, high=MOST)
         if last_epoch > -1 and not budget.counts_updates:
             raise ValueError(
                 f"last_epoch={last_epoch!r} under a budget in {budget.unit}: expected -1, or an "
@@ -115,9 +115,8 @@ class ScheduleLR(LRScheduler):
             if message := self._clock.warning(self.last_epoch):
                 warnings.warn(message, UserWarning, stacklevel=2)
             self._warned = True
-        elif self._step_count == 2:  # the first
-            if message := too_slow(self, sys._getframe(1)):
-                warnings.warn(message, UserWarning, stacklevel=2)
+        elif self._step_count == 2 and (message := too_slow(self, sys._getframe(1))):
+            warnings.warn(message, UserWarning, stacklevel=2)
 
     def advance(self, amount: float) -> None:
         """Report progress under a budget in samples or tokens; :meth:`step` then uses it.
@@ -158,14 +157,14 @@ class ScheduleLR(LRScheduler):
     def position(self, value: float) -> None:
         with self._whole():
             if self._clock.counts_updates:
-                self.last_epoch = _update("position", value)
+                self.last_epoch = whole("position", value, high=MOST)
             else:
                 self._clock.set(number("position", value, low=0))
             self.apply()
 
     @property
     def elapsed(self) -> float:
-        """What the clock shows at this moment: under seconds it runs on between steps."""
+        """What the clock shows now: under seconds it runs on between steps."""
         return self._clock.now()
 
     @property
@@ -208,13 +207,9 @@ class ScheduleLR(LRScheduler):
         checked = [float(number("base_lrs", value)) for value in values]
         if len(checked) != len(groups):
             raise ValueError(f"base_lrs={checked}: expected {len(groups)}, one for each group")
-        before = self.base_lrs
-        _set_bases(groups, Entry("lr"), checked)
-        try:
+        with self._whole():
+            _set_bases(groups, Entry("lr"), checked)
             self.apply()
-        except BaseException:
-            _set_bases(groups, Entry("lr"), before)
-            raise
 
     def get_last_lr(self) -> list[Any]:
         """The learning rates last written, one number for each group."""
@@ -236,7 +231,8 @@ class ScheduleLR(LRScheduler):
             "budget": {"unit": self.budget.unit, "total": self.budget.total},
             "bases": {d.entry.name: d.entry.bases(groups) for d in self._drives},
             "schedules": {d.entry.name: d.to_plain() for d in self._drives},
-            "in_charge": self._in_charge(),
+            # Whether the optimizer holds the rates last written here.
+            "in_charge": Entry("lr").holds(groups, self.get_last_lr()),
         }
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
@@ -273,7 +269,7 @@ class ScheduleLR(LRScheduler):
     def _update_lr(self, epoch: int | None = None) -> None:
         # torch's SequentialLR calls this with 0 where a phase begins.
         before, elapsed = self.last_epoch, 0.0
-        to = before + 1 if epoch is None else _update("epoch", epoch)
+        to = before + 1 if epoch is None else whole("epoch", epoch, high=MOST)
         if not self._clock.counts_updates:
             elapsed = self._clock.now()
             self._clock.tick(epoch)
@@ -288,26 +284,14 @@ class ScheduleLR(LRScheduler):
     @contextmanager
     def _whole(self) -> Generator[None]:
         """What is set inside, or nothing of it where it is refused."""
-        parts = (self, self._clock, *self._drives)
-        before = [dict(vars(part)) for part in parts]
+        parts = map(vars, (self, self._clock, *self._drives))
+        before = [(part, dict(part)) for part in (*parts, *self.optimizer.param_groups)]
         try:
             yield
         except BaseException:
-            for part, kept in zip(parts, before, strict=True):
-                vars(part).update(kept)
+            for part, kept in before:
+                part.update(kept)
             raise
-
-    def _in_charge(self) -> bool:
-        """Whether the optimizer holds the rates last written here."""
-        return Entry("lr").holds(self.optimizer.param_groups, self.get_last_lr())
-
-
-def _update(name: str, value: float, low: int = 0) -> int:
-    """The number of an update; TypeError or ValueError where it is none."""
-    found = whole(name, value, low=low)
-    if found > MOST:
-        raise ValueError(f"{name}={shown(value)}: expected an int from {low} to {MOST}")
-    return found
 
 
 def _set_bases(groups: list[Group], entry: Entry, bases: Sequence[float]) -> None:

@@ -275,7 +275,7 @@ def test_what_is_set_and_refused_has_forgotten_nothing() -> None:
     before = loop.scheduler.state_dict()
     late = {"params": [torch.nn.Parameter(torch.ones(1))], "lr": math.nan}
     loop.optimizer.add_param_group(late)
-    settings = {"position": 3, "scale": 0.5, "budget": 300, "base_lrs": [1.0, 1.0]}
+    settings = {"position": 3, "scale": 0.5, "budget": 300}
     for name, value in settings.items():
         with pytest.raises(ValueError, match="lr=nan; expected a finite number"):
             setattr(loop.scheduler, name, value)

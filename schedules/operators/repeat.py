@@ -56,9 +56,7 @@ class Repeat(Schedule):
             )
         self._settle(base=operand("base", self.base))
         if self.times is not None:
-            self._settle(times=whole("times", self.times, low=1))
-            if self.times > MOST_PHASES:
-                raise ValueError(f"times={self.times}: expected an int from 1 to {MOST_PHASES}")
+            self._settle(times=whole("times", self.times, low=1, high=MOST_PHASES))
             return
         self._settle(lengths=lengths("lengths", self.lengths))
         if not self.lengths:
