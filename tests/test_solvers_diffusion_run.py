@@ -6,6 +6,7 @@ from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from ritard.solvers.diffusion import (
@@ -350,6 +351,16 @@ def test_a_fitted_low_rank_mixture_finds_its_own_kind():
     assert torch.allclose(fitted.variances, v, rtol=0.1)
     overlap = (fitted.directions[order].mT @ U).square().sum((1, 2))
     assert torch.allclose(overlap, torch.full((2,), 2.0).double(), atol=0.02)
+
+
+def test_a_fit_of_one_component_is_the_principal_components():
+    x = double(400, 6) @ torch.diag(torch.tensor([5.0, 3.0, 1.0, 0.5, 0.4, 0.3]).double())
+    fitted = LowRankMixture.fit(x, components=1, rank=2)
+    values = np.linalg.eigvalsh(np.cov(x.numpy().T, bias=True))[::-1]
+    rest = values[2:].mean()
+    assert float(fitted.variances) == pytest.approx(rest, rel=1e-9)
+    assert fitted.spreads[0].tolist() == pytest.approx(list(values[:2] - rest), rel=1e-9)
+    assert torch.allclose(fitted.means[0], x.mean(0))
 
 
 def test_guidance():

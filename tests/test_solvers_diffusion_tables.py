@@ -322,6 +322,15 @@ def test_tables_made_directly_survive_json_and_end_in_clean_data(tmp_path):
     assert SolverSchedule.load(path) == schedule
 
 
+def test_a_step_of_deis_to_clean_data_predicts_the_data():
+    for noise in (VPLinear(), EDM()):
+        grid = (*grids.uniform_lambda(noise, 3), noise.clean)
+        row, s = deis_tab(noise, grid).rows[-1], noise.node(grid[-2])
+        assert row.scale == pytest.approx(1 / s.alpha, rel=1e-12)
+        assert dict(row.terms)[row.base] == pytest.approx(-s.sigma / s.alpha, rel=1e-12)
+        assert len([c for _, c in row.terms if c]) == 1
+
+
 def test_published_polynomials_in_sigma():
     """Order 2 of LMS and of tAB under EDM (t = sigma): s - t weighted by the line's integral."""
     noise, times = EDM(), (10.0, 4.0, 1.5)

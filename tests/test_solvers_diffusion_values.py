@@ -168,6 +168,34 @@ def test_samples_of_another_size_than_the_data_are_refused(name):
     assert torch.equal(square.flatten(1), flat)
 
 
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+@pytest.mark.parametrize("noise", [VPLinear(), EDM(), Flow()])
+def test_an_exact_denoiser_takes_half_precision_over_the_whole_range(noise, dtype):
+    mixture = GaussianMixture(torch.tensor([[1.0, 0.0], [-1.0, 0.5]]), torch.tensor([0.1, 0.2]))
+    model = mixture.model(noise)
+    for t in (noise.t_max * 0.999, 0.5 * noise.t_max, 0.1):
+        x = (noise.node(t).sigma * torch.tensor([[1.0, -2.0], [0.5, 0.25]])).to(dtype)
+        found, exact = model(x, t), model(x.double(), t)
+        assert found.dtype == dtype
+        assert torch.allclose(found.double(), exact, atol=1e-2)
+
+
+def test_an_empty_batch_stays_one():
+    model = GaussianMixture(torch.ones(2, 3), torch.ones(2)).model(VPLinear())
+    x = torch.zeros(0, 3)
+    for preset in diffusion.SOLVERS.values():
+        grid = grids.uniform_lambda(VPLinear(), 4)
+        assert sample(model, x, lower(preset(VPLinear(), grid))).shape == (0, 3)
+
+
+@pytest.mark.parametrize("output", [None, (1,), np.ones((2, 3))])
+def test_an_output_that_is_no_tensor_is_refused_by_name(output):
+    model = Model(lambda x, t: output, VPLinear())
+    name = type(output).__name__
+    with pytest.raises(TypeError, match=f"network: output is a {name}: expected a tensor"):
+        model(torch.ones(2, 3), 0.5)
+
+
 def test_data_that_are_none_cannot_tell_what_is_predicted():
     model = GaussianMixture(torch.zeros(1, 3), torch.ones(1)).model(VPLinear())
     for data in ([1.0], torch.ones(4, 3, dtype=torch.long)):

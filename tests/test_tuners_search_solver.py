@@ -258,6 +258,33 @@ def test_an_interrupted_search_keeps_its_best() -> None:
     assert "refinement" not in result.costs
 
 
+@pytest.mark.parametrize("saved", [False, True])
+def test_a_search_whose_network_failed_goes_on_to_the_same_end(saved: bool) -> None:
+    """The same method again, or one that loaded its state: nothing told is lost."""
+
+    def search(method: SolverSearch, callback: Any = None) -> SearchResult:
+        settings: dict[str, Any] = {"refine": None, "fixed": FEW, "callback": callback}
+        return search_solver(MODEL, NOISES, 3, evaluations=24, method=method, **settings)
+
+    def failing_at(progress: Progress) -> None:
+        if (progress.phase, progress.done) == ("search", 17):
+            raise RuntimeError("the network failed")
+
+    method, expected = quick(), search(quick())
+    with pytest.raises(RuntimeError, match="the network failed"):
+        search(method, failing_at)
+    if saved:
+        method, state = quick(), json.loads(json.dumps(method.state_dict()))
+        method.load_state_dict(state)
+    assert len(method.history) == 17
+    again = search(method)
+    assert again.sampler == expected.sampler
+    assert (again.scores, again.searched) == (expected.scores, expected.searched)
+    assert again.history == expected.history
+    assert again.costs["search"].evaluations < expected.costs["search"].evaluations
+    assert search(method).searched == expected.searched  # done already
+
+
 def test_an_interrupted_refinement_keeps_its_best() -> None:
     result = search_solver(
         MODEL,

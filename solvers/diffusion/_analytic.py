@@ -24,12 +24,19 @@ class AnalyticDenoiser(ABC):
         """The posterior mean, shape of ``y`` (batch, ...); sigma > 0 of shape () or (batch,)."""
 
     def model(self, noise: NoiseSchedule) -> Model:
-        """As a model of a noise schedule that predicts the data: D(x / alpha; sigma / alpha)."""
+        """As a model of a noise schedule that predicts the data: D(x / alpha; sigma / alpha).
+
+        For x in half precision it is computed in single: sigma^2 would leave its range.
+        """
 
         def network(x: Tensor, t: Tensor) -> Tensor:
+            if not len(x):
+                return x
             alpha, sigma = _alpha_sigma(noise, t.double())
             shape = (-1, *[1] * (x.ndim - 1))
-            return self.denoise(x / alpha.to(x).view(shape), (sigma / alpha).to(x))
+            wide = x.to(torch.promote_types(x.dtype, torch.float32))
+            y = wide / alpha.to(wide).view(shape)
+            return self.denoise(y, (sigma / alpha).to(wide)).to(x.dtype)
 
         return Model(network, noise, "data")
 

@@ -30,8 +30,8 @@ class Model:
         score: -eps / sigma            flow: eps - x_0
 
     Args:
-        network: The callable. It may return a tensor that it reuses only if nothing of it is
-            needed later: outputs are kept as they are.
+        network: The callable. It must leave x as it is. It may return a tensor that it reuses
+            only if nothing of it is needed later: outputs are kept as they are.
         noise: The noise schedule.
         prediction: What it predicts.
         mean: Mean of the data, broadcast against x; needed by tables whose first is "mean".
@@ -55,8 +55,18 @@ class Model:
             raise TypeError(f"mean={shown(self.mean)}: expected a tensor")
 
     def __call__(self, x: Tensor, t: Scalar) -> Tensor:
-        """The output at one time for the whole batch; ValueError for another shape than x's."""
+        """The output at one time for the whole batch.
+
+        Raises:
+            TypeError: an output that is no tensor.
+            ValueError: one of another shape than x's.
+        """
         output = self.network(x, times_like(x, t))
+        if not isinstance(output, Tensor):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise TypeError(
+                f"network: output is a {type(output).__name__}: expected a tensor (from_diffusers "
+                "makes a Model of a diffusers network)"
+            )
         if output.shape != x.shape:
             raise ValueError(
                 f"network: output of shape {tuple(output.shape)} for x of {tuple(x.shape)}; "

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any, NamedTuple
 
-from ...schedules._checks import number, plain, shown, whole
+from ...schedules._checks import finite_or_not, number, plain, shown, whole
 from ...solvers.diffusion import _json
 from ...solvers.diffusion.noise import NoiseSchedule, as_noise
 from ...solvers.diffusion.saved import Sampler
@@ -115,9 +115,10 @@ class KnownCosts:
                 f"choice: times from {ends[0]:g} to {ends[1]:g}: the search is for "
                 f"{self.t_start:g} to {self.t_end:g}"
             )
-        if isinstance(cost, bool) or not hasattr(cost, "__float__"):
-            raise TypeError(f"cost={cost!r}: expected a number")
-        cost = float(cost)
+        try:
+            cost = float(finite_or_not(cost))
+        except OverflowError:  # an int that no float can hold
+            cost = math.inf
         return choice, cost if math.isfinite(cost) else math.inf
 
     def _starts(self, start: list[Sampler] | None) -> dict[int, list[SolverSchedule]]:

@@ -16,7 +16,7 @@ from ._books import Books
 from .ending import Ending, Judges, prepare
 from .evaluator import Evaluator
 from .fixed import Scored, rank_fixed
-from .known import nfes_of
+from .known import KnownCosts, nfes_of
 from .progress import Progress, Watch, unwatched
 from .refiner import Refiner
 from .result import SearchResult
@@ -55,7 +55,8 @@ def search_on(
         nfe: Network evaluations per sample, one number or several.
         evaluations: For each ``nfe``, of search and refinement together.
         seed: Of the default method.
-        method: What proposes; ``SolverSearch`` where it is not given.
+        method: What proposes; ``SolverSearch`` where it is not given. What a search over schedules
+            was told before is known, and chosen from, too: it must be of the same train noises.
         refine: What refines the winner; None leaves it as it is.
         share: Of the evaluations, how many are the refinement's.
         fixed: The fixed samplers by name; every solver on every usual grid by default.
@@ -120,6 +121,10 @@ class _Course:
         prepare(self.judges.train)
         for nfe, books in self.books_of.items():
             self._rank_fixed(books, fixed_samplers(self.noise, nfe, *self.ends), fixed)
+        if isinstance(self.method, KnownCosts):  # one that goes on from what it was told before
+            for known in self.method.history:
+                if known.nfe in self.books_of:
+                    self.books_of[known.nfe].take(known.schedule, known.cost)
         try:
             self._search()
         except KeyboardInterrupt:

@@ -86,7 +86,9 @@ def search_solver(  # pyright: ignore[reportInconsistentOverload]  # theirs are 
             least 4. Those of the fixed samplers, of validation and of test come on top; all are
             counted in the result.
         seed: Of the default method. Same seed, same result.
-        method: What proposes: a tuner; :class:`SolverSearch` where it is not given.
+        method: What proposes: a tuner; :class:`SolverSearch` where it is not given. One that was
+            told costs before (loaded, or left by an error) goes on, and its best is chosen from
+            too; the noises must be the same.
         refine: What refines the winner; None leaves it as it is. By default
             :class:`UsualRefinement`, which leaves out what is not possible.
         share: Of the evaluations, how many are the refinement's (none where that is under 10).
@@ -109,6 +111,7 @@ def search_solver(  # pyright: ignore[reportInconsistentOverload]  # theirs are 
         ValueError: settings out of range; a network whose output has another shape, is not
             finite, changes from call to call, or is not what ``model.prediction`` says; or one on
             which every fixed sampler diverges. Candidates that diverge count as infinitely bad.
+        FloatingPointError: the exact solution diverges, and with it the network or its scale.
 
     Source: arXiv:2312.07243 (S^3); refinement and the rules of comparison are our own.
     """

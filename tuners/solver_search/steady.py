@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ...schedules._checks import whole
 from ...solvers.diffusion import _json
 from ...solvers.diffusion.noise import NoiseSchedule
 from ...solvers.diffusion.saved import Sampler
@@ -71,7 +72,7 @@ class SteadySearch(KnownCosts):
         """
         state = self._opened(state_dict)
         with _json.reading("search"):
-            asked = {n: int(count) for n, count in zip(self.nfes, state["asked"], strict=True)}
+            asked = {n: whole("asked", a) for n, a in zip(self.nfes, state["asked"], strict=True)}
             archives = self._archives_in(state["archives"])
         self._asked, self.archives = asked, archives
 
