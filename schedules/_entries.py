@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ._checks import plain
+from ._checks import plain, shown
 
 Group = dict[str, Any]
 _NAME = re.compile(r"([A-Za-z_]\w*)(?:\[(\d+)\])?")
@@ -45,8 +45,12 @@ class Entry:
             for what, number in ((self.name, value), (self.initial, base)):
                 if not _finite(number):
                     raise ValueError(
-                        f"parameter group {i}: {what}={number!r}; expected a finite number"
+                        f"parameter group {i}: {what}={shown(number)}; expected a finite number"
                     )
+            if isinstance(value, Tensor) and not value.is_floating_point():
+                raise ValueError(
+                    f"parameter group {i}: {self.name}={shown(value)}; expected a tensor of floats"
+                )
 
     def adopt(self, groups: Sequence[Group]) -> None:
         """Give every group its base value and, where it is a tensor, a tensor of its own.
@@ -97,7 +101,7 @@ class Entry:
             if type(group.get(self.name)) is float:
                 group[self.name] = value
             elif isinstance(held := self._get(group), Tensor):
-                held.fill_(value)
+                held.detach().fill_(value)
             else:
                 self._put(group, value)
 

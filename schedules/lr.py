@@ -254,15 +254,16 @@ class ScheduleLR(LRScheduler):
         groups = self.optimizer.param_groups
         check_state(state_dict, self.state_dict())
         self._clock.check_same_count(state_dict["budget"]["unit"])
-        self.last_epoch = state_dict["last_epoch"]
-        self._step_count = state_dict["_step_count"]
-        self._clock.set(state_dict["elapsed"])
-        self._scale = state_dict["scale"]
-        for drive in self._drives:
-            drive.entry.adopt(groups)  # a loaded optimizer may share tensors again
-            _set_bases(groups, drive.entry, state_dict["bases"][drive.entry.name])
-        if state_dict["in_charge"]:
-            self.apply()
+        with self._whole():
+            self.last_epoch = state_dict["last_epoch"]
+            self._step_count = state_dict["_step_count"]
+            self._clock.set(state_dict["elapsed"])
+            self._scale = state_dict["scale"]
+            for drive in self._drives:
+                drive.entry.adopt(groups)  # a loaded optimizer may share tensors again
+                _set_bases(groups, drive.entry, state_dict["bases"][drive.entry.name])
+            if state_dict["in_charge"]:
+                self.apply()
 
     # ---- helpers ------------------------------------------------------------------------
 

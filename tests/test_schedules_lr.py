@@ -235,6 +235,9 @@ def test_what_is_set_and_refused_has_changed_nothing(budget: Budget) -> None:
             refused()
         assert scheduler.state_dict() == before
         assert scheduler.budget is horizon
+    with pytest.raises(ValueError, match="1 schedules for 2 parameter groups"):
+        scheduler.load_state_dict(before | {"last_epoch": 7, "scale": 0.5})
+    assert scheduler.state_dict() == before
     del optimizer.param_groups[1]
     scheduler.apply()
     assert rates(optimizer) == [0.3 * REX()(scheduler.position, budget)]
@@ -401,6 +404,22 @@ def test_a_rate_that_is_not_finite_is_refused(bad: Any) -> None:
         ScheduleLR(optimizer, REX(), 10)
     assert "initial_lr" not in optimizer.param_groups[0]
     assert optimizer.param_groups[0]["lr"] == 0.3
+
+
+def test_a_rate_that_a_schedule_cannot_be_written_to_is_refused() -> None:
+    optimizer = optimizer_of(torch.tensor(1))
+    with pytest.raises(ValueError, match=r"group 0: lr=tensor\(1\); expected a tensor of floats"):
+        ScheduleLR(optimizer, REX(), 10)
+    assert "initial_lr" not in optimizer.param_groups[0]
+
+
+def test_a_rate_that_requires_a_gradient_is_filled_too() -> None:
+    held = torch.tensor(0.3, requires_grad=True, dtype=torch.float64)
+    optimizer = optimizer_of(held)
+    scheduler = ScheduleLR(optimizer, REX(), 10)
+    scheduler.step()
+    assert optimizer.param_groups[0]["lr"] is held
+    assert held.item() == 0.3 * REX()(1, 10)
 
 
 class Spiked(Constant, listed=False):

@@ -1,7 +1,9 @@
 """Online refinement against its definition in plain Python, and as a scheduler among schedulers."""
 
+import copy
 import json
 import math
+import pickle
 from io import BytesIO
 from itertools import accumulate
 from statistics import median
@@ -268,6 +270,34 @@ def test_a_jump_back_forgets_what_came_after() -> None:
 
 
 # ---- the curve -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "twin", [copy.deepcopy, lambda loop: pickle.loads(pickle.dumps(loop))], ids=["copy", "pickle"]
+)
+@pytest.mark.parametrize("attached", [False, True])
+def test_a_copy_goes_on_by_itself(twin: Any, attached: bool) -> None:
+    """It records the gradients of its own optimizer, by itself where the first did."""
+
+    def run(loop: Loop, norms: Any) -> list[float]:
+        if not attached:
+            return loop.run(norms).rates
+        for norm in norms:
+            loop.rates.append(loop.optimizer.param_groups[0]["lr"])
+            loop.weight.grad = torch.tensor([float(norm)], dtype=torch.float64)
+            loop.optimizer.step()
+            loop.scheduler.step()
+        return loop.rates
+
+    norms, loop = noisy(120), Loop(120)
+    if attached:
+        loop.scheduler.attach()
+    run(loop, norms[:50])
+    again = twin(loop)
+    loop.weight.grad = None  # nothing is taken from it
+    assert run(again, norms[50:]) == rates(norms)
+    assert again.scheduler.optimizer is again.optimizer is not loop.optimizer
+    assert run(loop, norms[50:]) == rates(norms)
 
 
 def test_what_is_set_and_refused_has_forgotten_nothing() -> None:

@@ -40,6 +40,14 @@ class Source:
             raise ValueError("source: the optimizer is gone; keep it as long as it is recorded")
         return optimizer
 
+    def __getstate__(self) -> dict[str, Any]:
+        """For pickle and copy: the optimizer itself, which comes with whoever else holds it."""
+        return vars(self) | {"_optimizer": self._optimizer and self.optimizer}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        self._optimizer = state["_optimizer"] and weakref.ref(state["_optimizer"])
+
     def parameters(self) -> list[Tensor]:
         """All parameters, those of groups added late included."""
         if self._optimizer is None:

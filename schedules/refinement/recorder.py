@@ -180,6 +180,15 @@ class GradNormRecorder:
         self.step = step
         self._log.go_on(step, steps, norms)
 
+    def __getstate__(self) -> dict[str, Any]:
+        """For pickle and copy: whether it is attached; the optimizer's copy has lost its hooks."""
+        return vars(self) | {"_hook": self._hook is not None}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state, _hook=None)
+        if state["_hook"]:
+            self.attach()
+
     # ---- inside -------------------------------------------------------------------------
 
     def _before_step(self, _: Optimizer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
