@@ -9,15 +9,12 @@ import traceback
 from collections.abc import Sequence
 from typing import Any
 
-from .failure import Failure, is_refusal
+from .failure import NAMED_WRONGLY, Failure, is_refusal
 from .trials.stop import exit_code, ignore_signals, interrupt_on_signals
 
 DONE, FAILED, MISTAKE, BUG = 0, 1, 2, 70
 PIPE_CLOSED = 128 + signal.SIGPIPE
 """As a shell reports it."""
-
-_NAMED_WRONGLY = (FileNotFoundError, IsADirectoryError, NotADirectoryError, PermissionError)
-"""Of the errors of the system those that another path would have avoided."""
 
 TRACEBACK = "RITARD_TRACEBACK"
 """Environment variable: where it is set, every error shows where it was raised."""
@@ -74,7 +71,7 @@ def _verdict(error: Exception) -> tuple[int, str]:
     if isinstance(error, ValueError | ImportError) and is_refusal(error):
         return MISTAKE, str(error)
     if isinstance(error, OSError | MemoryError):
-        named_wrongly = isinstance(error, _NAMED_WRONGLY)
+        named_wrongly = isinstance(error, NAMED_WRONGLY)
         return MISTAKE if named_wrongly else FAILED, str(error) or "out of memory"
     return BUG, "this is a mistake of ritard's, not yours; please report it"
 
@@ -108,7 +105,9 @@ def _mistake(error: Any, arguments: Sequence[str]) -> str:
         name, equals, value = arguments[i].partition("=")
         if name in options:
             given = value if equals else "".join(arguments[i + 1 : i + 2])
-            said = error.message.removeprefix("Value error, ")
+            said = error.message.removeprefix("Value error, ").replace(
+                "Input should be", "expected"
+            )
             return f"{name.lstrip('-')}={given!r}: {said}"
     return error.format_message()
 

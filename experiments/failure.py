@@ -5,6 +5,9 @@ from __future__ import annotations
 import linecache
 import traceback
 
+NAMED_WRONGLY = (FileNotFoundError, IsADirectoryError, NotADirectoryError, PermissionError)
+"""Of the errors of the system those that another path would have avoided."""
+
 
 class Failure(RuntimeError):
     """What was asked could not be done; the message says what and, where it helps, what next.

@@ -105,8 +105,8 @@ def test_batches_go_on_where_they_stood(given):
         ("--overhead", "-1", "overhead=-1"),
         ("--lr", "0", "lr=0.0"),
         ("--steps", "0", "error: steps=0"),
-        ("--seed", "-1", "seed=-1"),
-        ("--threads", "0", "threads=0"),
+        ("--seed", "-1", "seed='-1': expected"),
+        ("--threads", "0", "threads='0': expected"),
     ],
 )
 def test_a_mistake_is_one_line_and_writes_nothing(option, value, message, here, capsys):

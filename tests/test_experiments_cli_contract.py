@@ -47,11 +47,17 @@ SMALL = {
 }
 WRONG = {
     "--schedules": ["liner", "linear+nosuch"],
-    "--seed": ["-1", "x", "1.5"],
-    "--seeds": ["0", "-2", "many"],
-    "--storage": ["nonsense", "journal:no/such.log", "sqlite:///no/such.db", "journal:folder.json"],
-    "--jobs": ["0", "-1", "two"],
-    "--threads": ["0", "1.5"],
+    "--seed": ["-1", "x", "1.5", "4294967296"],
+    "--seeds": ["0", "-2", "many", "10001"],
+    "--storage": [
+        "",
+        "nonsense",
+        "journal:no/such.log",
+        "sqlite:///no/such.db",
+        "journal:folder.json",
+    ],
+    "--jobs": ["0", "-1", "two", "1025"],
+    "--threads": ["0", "1.5", "1025"],
     "--accelerator": ["abacus"] + ["mps"] * (sys.platform != "darwin"),
     "--save": ["schedule.txt", "file/s.json", "folder.json"],
     "--out": ["file", "file/below"],
@@ -162,20 +168,50 @@ def test_a_wrong_value_is_one_line_and_writes_nothing(command, option, value, he
     assert listing(here) == before
 
 
-@pytest.mark.parametrize(
-    ("command", "option"),
-    [
-        ("autolrs", "--steps"),
-        ("plot", "--steps"),
-        ("score", "--steps"),
-        ("score", "--steps-from"),
-        ("relax", "--steps"),
-        ("compare", "--lr-grid"),
-    ],
-)
-def test_what_is_out_of_range_has_the_name_of_its_option(command, option, here, capsys):
-    assert run(call(command, option, "0")) == 2
-    assert re.match(rf"error: {option.lstrip('-')}=0(\.0)?: expected ", capsys.readouterr().err)
+OWN = [
+    ("autolrs --steps 0", "steps=0: expected an int >= 1"),
+    ("plot --steps 0", "steps=0: expected an int >= 1"),
+    ("score --steps 0", "steps=0: expected an int >= 1"),
+    ("score --steps-from 0", "steps-from=0: expected an int >= 1"),
+    ("score --norms nowhere", "norms='nowhere': No such file"),
+    ("score --norms folder.json", "norms='folder.json': Is a directory"),
+    ("score --norms file", "file: the file is empty; expected a log"),
+    ("relax --steps 0", "steps=0: expected an int >= 1"),
+    ("relax --omega-max 2", "omega-max=2.0: expected a number in (1, 2)"),
+    ("relax --tuner fixed:x", "tuner='fixed:x': expected a number after fixed:"),
+    ("relax --tuner gp,gp", "tuner='gp': given twice"),
+    ("compare --lr-grid 0", "lr-grid=0.0: expected a finite number > 0"),
+    ("compare --lr-grid 0.1,0.10", "lr-grid=0.1: given twice"),
+    ("compare --lr-grid auto,1", "lr-grid='auto,1': expected numbers"),
+    ("compare --optimizer adam", "optimizer='adam': task 'digits' knows sgd, adamw"),
+    ("compare --optimizer sgd,sgd", "optimizer='sgd': given twice"),
+    ("compare --task digits,digits", "task='digits': given twice"),
+    ("compare --budgets 1,1.0", "budgets=1.0: given twice"),
+    ("compare --budgets 101", "budgets=101.0: expected a number in (0, 100]"),
+    ("compare --reference wsd", "reference='wsd': expected one of linear, rex"),
+    ("compare --schedules refined(nowhere)", "schedules='refined(nowhere)': [Errno 2] No such"),
+    ("search --nfe 5,5", "nfe=5: given twice"),
+    ("search --noises 1,2", "noises='1,2': expected three numbers"),
+    ("search --model no/such", "model='no/such': no such folder; expected"),
+    ("data fetch nosuch", "data set 'digits': expected one of"),
+]
+
+
+@pytest.mark.parametrize(("wrong", "said"), OWN)
+def test_a_mistake_has_the_name_of_its_option(wrong, said, here, capsys):
+    """As it was typed, and not what the library calls it."""
+    command = max((c for c in COMMANDS if wrong.startswith(c)), key=len)
+    before = listing(here)
+    assert run(call(command, *wrong.removeprefix(command).split())) == 2
+    out, err = capsys.readouterr()
+    assert out == "" and err.startswith(f"error: {said}") and err.count("\n") == 1
+    assert listing(here) == before
+
+
+@pytest.mark.parametrize("path", ["nowhere", "folder.json", ""])
+def test_a_log_that_is_no_file_is_named_as_the_argument_it_is(path, here, capsys):
+    assert run(["refine", path]) == 2
+    assert capsys.readouterr().err.startswith(f"error: log='{path or '.'}': ")
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -187,6 +223,20 @@ def test_what_is_no_option_or_takes_no_value(command, here, capsys):
             out, err = capsys.readouterr()
             assert out == "" and err.startswith("error: ") and err.count("\n") == 1
             assert listing(here) == before
+
+
+@pytest.mark.parametrize("command", ["compare", "search", "relax", "autolrs"])
+def test_a_folder_may_have_any_name(command, here, capsys):
+    """Elsewhere it is a pattern, a markup, a query, an escape; the command goes on in it, too."""
+    name, before = "a %41?x=1&y [b]*{c} #d äö'\";", listing(here)
+    assert run(call(command, "--out", name)) == 0
+    made = {path.split("/")[0] for path in listing(here)} - set(before)
+    assert made == {name}
+    first = (here / name / "report.json").read_bytes()
+    assert run(call(command, "--out", name)) == 0
+    assert (here / name / "report.json").read_bytes() == first
+    kept = {path.name for path in (here / name).iterdir() if path.name.startswith("trials")}
+    assert kept == {"compare": {"trials.db"}, "search": {"trials.log"}}.get(command, set())
 
 
 # ---- JSON and seeds --------------------------------------------------------------------------

@@ -103,7 +103,7 @@ def test_another_run_in_the_same_folder_is_refused(here, capsys):
         ("--nx 1", "nx=1"),
         ("--steps 0", "steps=0"),
         ("--steps many", "steps"),
-        ("--seed -1", "seed=-1"),
+        ("--seed -1", "seed='-1': expected"),
         ("--rtol 0", "rtol=0.0"),
         ("--rtol nan", "rtol=nan"),
         ("--maxiter 0", "maxiter=0"),

@@ -308,7 +308,7 @@ def test_weights_that_are_not_finite_are_refused_before_anything_is_written(
         ("--nfe 5,", "nfe='5,'"),
         ("--nfe 5,5", "nfe=5: given twice"),
         ("--evaluations 3", "evaluations=3"),
-        ("--seed -1", "seed=-1"),
+        ("--seed -1", "seed='-1': expected"),
         ("--method annealing", "s3, evolution, genetic, random"),
         ("--noises 8,8", "three numbers"),
         ("--noises 8,0,8", "noises=0"),
@@ -317,7 +317,7 @@ def test_weights_that_are_not_finite_are_refused_before_anything_is_written(
         ("--out file/below", "is a file"),
         ("--storage nonsense", "expected an SQLAlchemy URL"),
         ("--storage journal:no/such.log", "does not exist"),
-        ("--jobs 0", "jobs=0"),
+        ("--jobs 0", "jobs='0': expected"),
         ("--accelerator tpu", "cpu, gpu, mps, auto"),
     ],
 )

@@ -50,20 +50,22 @@ def compare(
     """
     from ..compare import Grid
     from ..tasks import get_task
+    from ..trials.storage import sqlite_url
 
-    grid = Grid(
-        schedules=read.controls(schedules),
-        tasks=tuple(get_task(name).name for name in read.words("task", task)),
-        optimizers=read.words("optimizer", optimizer),
-        budgets=read.numbers("budgets", budgets),
-        seeds=seeds,
-        rates=read.rates(lr_grid),
-    )
+    with read.named(optimizers="optimizer", rates="lr-grid"):
+        grid = Grid(
+            schedules=read.controls(schedules),
+            tasks=tuple(get_task(name).name for name in read.words("task", task)),
+            optimizers=read.words("optimizer", optimizer),
+            budgets=read.numbers("budgets", budgets),
+            seeds=seeds,
+            rates=read.rates(lr_grid),
+        )
     workers = read.workers(jobs, threads, accelerator)
     folder = output.folder("compare", "+".join(grid.tasks), out)
     usual = folder / "trials.db"
-    url = storage or f"sqlite:///{usual}"
-    known = url if storage or usual.exists() else None
+    url = sqlite_url(usual) if storage is None else storage
+    known = None if storage is None and not usual.exists() else url
     against = _reference(grid, reference)
     _check(grid, known)
     if dry_run:
@@ -90,7 +92,7 @@ def _check(grid: Grid, url: str | None) -> None:
     from ..tasks import get_task
     from ..trials.storage import check_storage
 
-    if url:
+    if url is not None:
         check_storage(url)
     for name in grid.tasks:
         get_task(name).loaders(seed=0)

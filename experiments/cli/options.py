@@ -25,9 +25,15 @@ Save = Annotated[
 Schedules = Annotated[
     str, typer.Option(help='With commas between them: linear,rex,"uba(phi=1)","refined(PATH)".')
 ]
-Seed = Annotated[int, typer.Option(metavar="N", help="Seed of all that is random.")]
+# The generators that are seeded take 32 bits, all of them.
+Seed = Annotated[
+    int, typer.Option(metavar="N", min=0, max=2**32 - 1, help="Seed of all that is random.")
+]
 Seeds = Annotated[
-    int, typer.Option(metavar="N", help="How many seeds of all that is random: 0, 1, ...")
+    int,
+    typer.Option(
+        metavar="N", min=1, max=10_000, help="How many seeds of all that is random: 0, 1, ..."
+    ),
 ]
 Storage = Annotated[
     str | None,
@@ -37,6 +43,9 @@ Storage = Annotated[
         show_default="a file in the folder of the results",
     ),
 ]
-Jobs = Annotated[int, typer.Option(metavar="N", help="Worker processes.")]
-Threads = Annotated[int, typer.Option(metavar="N", help="Torch threads of each worker.")]
+# More than any machine has: a slip of a finger should not bring this one down.
+Jobs = Annotated[int, typer.Option(metavar="N", min=1, max=1024, help="Worker processes.")]
+Threads = Annotated[
+    int, typer.Option(metavar="N", min=1, max=1024, help="Torch threads of each worker.")
+]
 Accelerator = Annotated[str, typer.Option(help="cpu, gpu, mps or auto.")]

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Generator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
+
+from ..failure import NAMED_WRONGLY
 
 if TYPE_CHECKING:
-    from ...schedules import Schedule
+    from ...schedules import GradNorms, Schedule
     from ..rules import Control
     from ..trials.pool import Workers
 
@@ -55,11 +59,46 @@ def controls(text: str, name: str = "schedules") -> tuple[Control, ...]:
     try:
         pieces = [piece.strip() for piece in split(text, ",")]
         found = tuple(rules.parse(piece) or refined.parse(piece) for piece in pieces)
-    except ValueError as error:
+    except (ValueError, *NAMED_WRONGLY) as error:
         raise ValueError(f"{name}={text!r}: {error}") from error
     if not found:
         raise ValueError(f"{name}={text!r}: expected at least one, as linear,rex")
     return found
+
+
+def norms(name: str, path: Path, norm: Literal["l1", "l2"] | None = None) -> GradNorms:
+    """A log of gradient norms.
+
+    Args:
+        name: The option.
+        path: The file.
+        norm: Which it must hold, "l1" or "l2".
+
+    Raises:
+        ValueError: there is no such file, or it is no such log.
+    """
+    from ...schedules import GradNorms
+
+    try:
+        return GradNorms.load(path, norm)
+    except NAMED_WRONGLY as error:
+        raise ValueError(f"{name}={str(path)!r}: {error.strerror}") from error
+
+
+@contextmanager
+def named(**options: str) -> Generator[None]:
+    """Where an argument is refused, name the option that it comes from.
+
+    Args:
+        **options: By the argument, as the library calls it.
+    """
+    try:
+        yield
+    except ValueError as error:
+        argument, equals, rest = str(error).partition("=")
+        if argument not in options:
+            raise
+        raise ValueError(f"{options[argument]}{equals}{rest}") from error
 
 
 def words(name: str, text: str) -> tuple[str, ...]:

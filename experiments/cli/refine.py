@@ -37,14 +37,14 @@ def refine(
 
     Files are written only where --save, --out or --plot asks for them.
     """
-    from ...schedules import GradNorms, predicted_gain
+    from ...schedules import predicted_gain
     from ...schedules import refine as refined
     from ..records import json_text
 
     if save is not None:
         read.output("save", save, (".json",), keep=log)
     folder = output.folder("refine", log.stem, out)
-    norms = GradNorms.load(log, norm)
+    norms = read.norms("log", log, norm)
     schedule = refined(norms, smoothing)
     form = _fit(schedule)
     report = _report(log, norms, smoothing, predicted_gain(norms, smoothing), form)

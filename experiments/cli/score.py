@@ -37,7 +37,6 @@ def score(
 
     Files are written only where --out or --plot asks for them.
     """
-    from ...schedules import GradNorms
     from ...schedules._checks import whole
     from ..records import json_text
 
@@ -46,7 +45,7 @@ def score(
         whole("steps-from", steps_from, low=1)
     found = read.schedules(schedules)
     folder = output.folder("score", out=out)
-    log = None if norms is None else GradNorms.load(norms)
+    log = None if norms is None else read.norms("norms", norms)
     rows = _rows(found, steps, log, steps_from)
     ranked = sorted(rows, key=lambda row: row["relative"])
     head = {"steps": steps, "steps_from": steps_from or steps, "norms": norms and str(norms)}

@@ -74,10 +74,11 @@ def search(
     folder = output.folder("search", get_subject(model, accelerator).name, out)
     if save is not None:
         read.output("save", save, (".json",))
-    if storage:
+    if storage is not None:
         check_storage(storage)
     # Evaluations may take milliseconds: a journal costs a few, SQLite tens.
-    found = _run(task, storage or f"journal:{folder / 'trials.log'}", workers, folder)
+    url = f"journal:{folder / 'trials.log'}" if storage is None else storage
+    found = _run(task, url, workers, folder)
     _write(task, found, workers, folder, save, plot)
     _show(task, found, folder, json)
 

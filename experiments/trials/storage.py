@@ -91,6 +91,16 @@ def check_storage(url: str) -> bool:
     return _check_database(url)
 
 
+def sqlite_url(path: Path) -> str:
+    """The URL of a file of SQLite, whatever its name holds.
+
+    Example:
+        >>> sqlite_url(Path("who?/trials.db"))
+        'sqlite:///who%3F/trials.db'
+    """
+    return sql.URL.create("sqlite", database=str(path)).render_as_string()
+
+
 @contextmanager
 def reachable(url: str) -> Generator[None]:
     """Name the storage where it fails in the middle of the work.
