@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -56,6 +56,24 @@ class Run:
     @property
     def rates(self) -> list[float]:
         return [rate for rate, _ in self.log]
+
+
+@pytest.mark.parametrize(
+    "kind", [lambda n: np.asarray(n)[()], lambda n: torch.as_tensor(np.asarray(n))]
+)
+def test_numbers_of_any_kind_are_as_good_as_pythons(kind: Callable[[Any], Any]) -> None:
+    """Also in what is saved, which is plain."""
+    options = SMALL | {"ratio": 0.1, "kappa": 1e6, "warmup_steps": 5, "warmup_lr": 0.02, "seed": 3}
+    runs, states = [Run(), Run()], list[str]()
+    for run, given in zip(runs, (lambda n: n, kind), strict=True):
+        chosen = {key: given(value) for key, value in options.items()}
+        tuner = run.tuner(given(800), forecast=varpro, **chosen)
+        list(tuner.train(stream(800)))
+        state = tuner.state_dict()
+        state["ledger"] |= {"seconds": 0.0, "search_seconds": 0.0}
+        states.append(json.dumps(state))
+    assert states[0] == states[1]
+    assert runs[0].log == runs[1].log
 
 
 def by_hand(total: int, data: list[Tensor], warmup: int = 0) -> tuple[list[float], Run]:

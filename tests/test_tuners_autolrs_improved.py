@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
@@ -756,6 +757,24 @@ def test_bad_settings_change_nothing(options: dict[str, Any], message: str) -> N
     with pytest.raises(ValueError, match=message):
         run.tuner(**options)
     assert [dict(group) for group in run.optimizer.param_groups] == groups
+
+
+@pytest.mark.parametrize(
+    "kind", [lambda n: np.asarray(n)[()], lambda n: torch.as_tensor(np.asarray(n))]
+)
+def test_numbers_of_any_kind_are_as_good_as_pythons(kind: Callable[[Any], Any]) -> None:
+    """Also in what is saved, which is plain."""
+    states = []
+    options = {key: value for key, value in QUICK.items() if key != "base"}
+    for made in (lambda n: n, kind):
+        run = Run()
+        chosen = {key: made(value) for key, value in options.items()}
+        tuner = run.tuner(made(T), **chosen, held_out=held_out())
+        run.train(tuner)
+        state = tuner.state_dict()
+        state["ledger"] |= {"seconds": 0.0, "search_seconds": 0.0}
+        states.append(json.dumps(state, allow_nan=False))
+    assert states[0] == states[1]
 
 
 def test_bad_arguments() -> None:

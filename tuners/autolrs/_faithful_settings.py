@@ -11,7 +11,6 @@ from torch.optim import Optimizer
 from ...schedules._checks import number, whole
 from .forecast import Forecaster
 from .report import Report
-from .search import RateSearch
 
 
 @dataclass(frozen=True)
@@ -35,16 +34,23 @@ class FaithfulSettings:
     on_stage: Callable[[Report], Any] | None
 
     def __post_init__(self) -> None:
-        """Refuse what cannot be (TypeError, ValueError)."""
-        number("lr_min", self.lr_min, low=0, open_low=True)
-        number("lr_max", self.lr_max, low=self.lr_min, open_low=True)
-        RateSearch(self.lr_min, self.lr_max, kappa=self.kappa, seed=self.seed)
-        whole("k", self.k, low=1)
-        whole("tau0", self.tau0, low=1)
-        number("ratio", self.ratio, low=0, high=1, open_low=True)
-        whole("tau_max", self.tau_max, low=self.tau0)
-        whole("warmup_steps", self.warmup_steps)
-        number("warmup_lr", self.warmup_lr, low=0, open_low=True)
+        """Keep Python's own numbers; refuse what cannot be (TypeError, ValueError)."""
+        low = number("lr_min", self.lr_min, low=0, open_low=True)
+        tau0 = whole("tau0", self.tau0, low=1)
+        found = {
+            "lr_min": low,
+            "lr_max": number("lr_max", self.lr_max, low=low, open_low=True),
+            "k": whole("k", self.k, low=1),
+            "tau0": tau0,
+            "ratio": number("ratio", self.ratio, low=0, high=1, open_low=True),
+            "tau_max": whole("tau_max", self.tau_max, low=tau0),
+            "kappa": number("kappa", self.kappa, low=0),
+            "warmup_steps": whole("warmup_steps", self.warmup_steps),
+            "warmup_lr": number("warmup_lr", self.warmup_lr, low=0, open_low=True),
+            "seed": whole("seed", self.seed),
+        }
+        for name, value in found.items():
+            object.__setattr__(self, name, value)
 
 
 def first_rate(optimizer: Optimizer) -> float:

@@ -78,17 +78,20 @@ class Settings:
     on_stage: Callable[[Report], Any] | None = None
 
     def __post_init__(self) -> None:
-        """Refuse what cannot be (TypeError, ValueError)."""
-        number("overhead", self.overhead, low=0)
-        if self.stages is not None:
-            whole("stages", self.stages, low=1)
-        whole("candidates", self.candidates, low=2)
-        number("first_octaves", self.first_octaves, low=0, open_low=True)
-        number("octaves", self.octaves, low=0, open_low=True)
-        whole("scored", self.scored, low=2)
-        number("hold", self.hold, low=0, high=1, open_low=True, open_high=True)
-        number("tail", self.tail, low=0, high=1, open_high=True)
-        number("switching_cost", self.switching_cost, low=0)
+        """Keep Python's own numbers; refuse what cannot be (TypeError, ValueError)."""
+        found = {
+            "overhead": number("overhead", self.overhead, low=0),
+            "stages": None if self.stages is None else whole("stages", self.stages, low=1),
+            "candidates": whole("candidates", self.candidates, low=2),
+            "first_octaves": number("first_octaves", self.first_octaves, low=0, open_low=True),
+            "octaves": number("octaves", self.octaves, low=0, open_low=True),
+            "scored": whole("scored", self.scored, low=2),
+            "hold": number("hold", self.hold, low=0, high=1, open_low=True, open_high=True),
+            "tail": number("tail", self.tail, low=0, high=1, open_high=True),
+            "switching_cost": number("switching_cost", self.switching_cost, low=0),
+        }
+        for name, value in found.items():
+            object.__setattr__(self, name, value)
         if not callable(self.search):
             raise TypeError(f"search={self.search!r}: expected a function (low, high) -> tuner")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from ...schedules._checks import number
+from ...schedules._checks import finite_or_not, number
 from ...schedules._state import check_keys, reading
 
 
@@ -61,8 +61,9 @@ class Climb:
         """
         octaves = math.log2(number("choice", choice, low=0, open_low=True) / self._middle)
         known = self._asked if math.isclose(octaves, self._asked, abs_tol=1e-9) else octaves
+        found = float(finite_or_not(cost))
         self._costs.pop(known, None)
-        self._costs[known] = cost if math.isfinite(cost) else math.inf
+        self._costs[known] = found if math.isfinite(found) else math.inf
 
     def state_dict(self) -> dict[str, Any]:
         """What was told, as (octaves, cost)."""
