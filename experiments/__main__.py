@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import os
 import signal
 import sys
 import traceback
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from .failure import NAMED_WRONGLY, Failure, is_refusal
@@ -27,11 +29,23 @@ def main() -> None:
     """Run the command line; the process ends with its exit code."""
     try:
         interrupt_on_signals()
+        _mend_streams()
         code = run(sys.argv[1:])
         ignore_signals()
     except KeyboardInterrupt as signalled:  # one more, while the first was told
         code = exit_code(signalled)
     sys.exit(code)
+
+
+def _mend_streams() -> None:
+    """Make streams that the caller has closed, and let none fail for what it cannot encode."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            # Otherwise the next file that is opened would take its number, here and in workers.
+            setattr(sys, name, Path(os.devnull).open(mode))
+            os.set_inheritable(getattr(sys, name).fileno(), True)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -46,6 +60,8 @@ def run(arguments: Sequence[str]) -> int:
         code = _invoke(arguments)
         sys.stdout.flush()
         return code
+    except SystemExit as end:  # by rich, which prints --help
+        return PIPE_CLOSED if isinstance(end.__context__, BrokenPipeError) else FAILED
     except BrokenPipeError:
         # Keep the interpreter from flushing into the pipe at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -82,6 +98,9 @@ def _invoke(arguments: Sequence[str]) -> int:
     from .cli import app
 
     command = typer.main.get_command(app)
+    for argument in arguments:
+        if any("\ud800" <= letter <= "\udfff" for letter in argument):
+            raise ValueError(f"argument {argument!r}: expected text that is valid in this locale")
     try:
         # Calling the app would make a plain exit of every interruption.
         with command.make_context("ritard", list(arguments)) as context:

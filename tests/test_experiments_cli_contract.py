@@ -356,11 +356,35 @@ def ritard(*arguments, **options):
     return subprocess.Popen(command, env=env, text=True, **options)
 
 
-def test_a_closed_pipe_is_quiet(tmp_path):
-    command = f"{shlex.quote(sys.executable)} -m ritard.experiments data list | true"
+@pytest.mark.parametrize("words", ["data list", "--help"])
+def test_a_closed_pipe_is_quiet(words, tmp_path):
+    command = f"{shlex.quote(sys.executable)} -m ritard.experiments {words} | true"
     shell = f"set -o pipefail; {command}; echo ${{PIPESTATUS[0]}}"
     done = subprocess.run(["bash", "-c", shell], capture_output=True, text=True, cwd=tmp_path)
     assert done.stderr == "" and done.stdout.strip() in ("141", "0")
+
+
+@pytest.mark.parametrize(("words", "code"), [("score --schedules rex --steps 9", 0), ("no", 2)])
+def test_streams_may_be_closed(words, code, tmp_path):
+    command = f"{shlex.quote(sys.executable)} -m ritard.experiments {words} --out o <&- >&- 2>&-"
+    assert subprocess.run(["bash", "-c", command], cwd=tmp_path).returncode == code
+    assert code or [path.name for path in (tmp_path / "o").iterdir()] == ["report.json"]
+
+
+def test_what_stdout_cannot_encode_is_escaped(tmp_path, monkeypatch):
+    monkeypatch.setenv("PYTHONIOENCODING", "ascii")
+    words = "plot --schedules rex --out ä".split()
+    process = ritard(*words, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert process.communicate() == ("\\xe4/schedules.png\n", "") and process.returncode == 0
+
+
+def test_text_that_is_none_in_this_locale_is_refused(here, capsys):
+    """As Python reads the names of files that are in another encoding."""
+    before = listing(here)
+    assert run(["compare", "--out", "\udce4"]) == 2
+    out, err = capsys.readouterr()
+    assert out == "" and err.startswith(r"error: argument '\udce4': expected")
+    assert listing(here) == before
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
