@@ -551,7 +551,7 @@ SEARCH = [
     Wrong("Evaluator", ("sampler=int",), lambda: evaluator()(3), TypeError),
     Wrong("Reject", ("factor=0.5",), lambda: s.Reject(factor=0.5)),
     Wrong("Noises", ("validation", "(3,)"), lambda: s.Noises(EPS, torch.ones(1, 3), EPS)),
-    Wrong("Noises", ("train: expected",), lambda: s.Noises(3, EPS, EPS), TypeError),
+    Wrong("Noises", ("train=3",), lambda: s.Noises(3, EPS, EPS), TypeError),
     Wrong("Noises.draw", ("test=0",), lambda: s.Noises.draw((2,), test=0)),
     Wrong("Noises.draw", ("shape=8", "(1, 32, 32)"), lambda: s.Noises.draw(8), TypeError),
     Wrong("Noises.draw", ("shape=0",), lambda: s.Noises.draw((3, 0))),

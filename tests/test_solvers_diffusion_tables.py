@@ -22,8 +22,10 @@ from ritard.solvers.diffusion import (
     VPLinear,
     ddim,
     deis_tab,
+    dpm_solver_3m_exact,
     dpmpp_2m,
     dpmpp_3m,
+    dpmpp_3m_exact,
     dpmpp_3s,
     grids,
     heun,
@@ -320,6 +322,25 @@ def test_tables_made_directly_survive_json_and_end_in_clean_data(tmp_path):
     schedule = ddim(noise, times)
     schedule.save(path)
     assert SolverSchedule.load(path) == schedule
+
+
+@pytest.mark.parametrize("make", [dpmpp_3m_exact, dpm_solver_3m_exact])
+def test_the_exact_3m_integrates_a_parabola_in_lambda(make):
+    """By Gauss and Legendre, from the variation of constants."""
+
+    def parabola(lam):
+        return 0.3 - 0.7 * lam + 0.4 * lam**2
+
+    table = lower(make(VPLinear(), grids.edm_rho(VPLinear(), 6)))
+    places, weights = np.polynomial.legendre.leggauss(30)
+    for row in table.rows[2:]:
+        s, t = table.nodes[row.base], table.nodes[row.target]
+        lams = s.lam + (t.lam - s.lam) * (places + 1) / 2
+        sign, outer = (-1, -t.alpha) if row.kind == "noise" else (1, t.sigma)
+        values = np.exp(sign * lams) * parabola(lams)
+        exact = outer * (t.lam - s.lam) / 2 * (weights @ values)
+        found = sum(c * parabola(table.nodes[j].lam) for j, c in row.terms)
+        assert found == pytest.approx(exact, rel=1e-9)
 
 
 def test_a_step_of_deis_to_clean_data_predicts_the_data():

@@ -180,6 +180,20 @@ def test_an_exact_denoiser_takes_half_precision_over_the_whole_range(noise, dtyp
         assert torch.allclose(found.double(), exact, atol=1e-2)
 
 
+def test_data_of_whole_numbers_are_refused_by_name():
+    """Their weights would be rounded to 0, their mean has no type."""
+    whole = torch.ones(2, 6, dtype=torch.uint8)
+    for make, name in (
+        (lambda: GaussianMixture(whole, torch.ones(2)), "means"),
+        (lambda: GaussianMixture(torch.ones(2, 6), torch.ones(2), torch.tensor([1, 2])), "weights"),
+        (lambda: EmpiricalDenoiser(whole), "data"),
+        (lambda: LowRankMixture.fit(whole, 1, 1), "data"),
+        (lambda: Noises(torch.ones(2, 6), whole, whole), "validation"),
+    ):
+        with pytest.raises(TypeError, match=f"{name}: expected a floating tensor, got torch.u?int"):
+            make()
+
+
 def test_an_empty_batch_stays_one():
     model = GaussianMixture(torch.ones(2, 3), torch.ones(2)).model(VPLinear())
     x = torch.zeros(0, 3)
@@ -196,10 +210,32 @@ def test_an_output_that_is_no_tensor_is_refused_by_name(output):
         model(torch.ones(2, 3), 0.5)
 
 
+@pytest.mark.parametrize("prediction", ["noise", "data", "v", "score", "flow"])
+def test_a_network_that_predicts_exactly_that_has_no_error(prediction):
+    """Of one sample the noise is known: eps = (x - alpha x_0) / sigma."""
+    data = torch.tensor([[0.5, -2.0, 1.5]], dtype=torch.float64)
+    noise = VPLinear()
+
+    def network(x, t):
+        node = noise.node(float(t[0]))
+        eps = (x - node.alpha * data) / node.sigma
+        return {
+            "noise": eps,
+            "data": data,
+            "v": node.alpha * eps - node.sigma * data,
+            "score": -eps / node.sigma,
+            "flow": eps - data,
+        }[prediction]
+
+    errors = check_prediction(Model(network, noise, prediction), data)
+    assert errors[prediction] < 1e-20
+    assert all(error > 1e-3 for name, error in errors.items() if name != prediction)
+
+
 def test_data_that_are_none_cannot_tell_what_is_predicted():
     model = GaussianMixture(torch.zeros(1, 3), torch.ones(1)).model(VPLinear())
     for data in ([1.0], torch.ones(4, 3, dtype=torch.long)):
-        with pytest.raises(TypeError, match="data: expected a floating tensor"):
+        with pytest.raises(TypeError, match=r"data.*: expected a floating tensor"):
             check_prediction(model, data)
     for data in (torch.ones(3), torch.ones(0, 3)):
         with pytest.raises(ValueError, match=r"data: shape"):

@@ -195,7 +195,6 @@ def test_samplers_for_elsewhere_are_refused() -> None:
     ("keywords", "error"),
     [
         ({"eps": torch.ones(3, dtype=torch.float64)}, "eps"),
-        ({"eps": torch.ones(2, 2, dtype=torch.int64)}, "eps"),
         ({"reference": torch.zeros(3, 2)}, "reference"),
         ({"batch": 0}, "batch=0"),
         ({"t_end": 50.0}, "t=50"),
@@ -204,6 +203,8 @@ def test_samplers_for_elsewhere_are_refused() -> None:
 def test_bad_settings_are_refused(keywords: dict[str, object], error: str) -> None:
     with pytest.raises(ValueError, match=error):
         Evaluator(**{"model": MODEL, "eps": EPS, **keywords})
+    with pytest.raises(TypeError, match=r"eps: expected a floating tensor, got torch\.int64"):
+        Evaluator(MODEL, torch.ones(2, 2, dtype=torch.int64))
     with pytest.raises(ValueError, match="factor"):
         Reject(4, factor=0.5)
 

@@ -47,12 +47,25 @@ def _alpha_sigma(noise: NoiseSchedule, t: Tensor) -> tuple[Tensor, Tensor]:
     nodes = [noise.node(time) for time in times.unbind()]
     found = torch.stack(
         [
-            torch.stack([torch.as_tensor(n.alpha).to(t), torch.as_tensor(n.sigma).to(t)])
+            torch.stack([torch.as_tensor(part, dtype=t.dtype, device=t.device) for part in n[2:]])
             for n in nodes
         ]
     )
     alpha, sigma = found.unbind(1)
     return (alpha[0], sigma[0]) if len(nodes) == 1 else (alpha, sigma)
+
+
+class Drawn:
+    """Random numbers of a seed, where a tensor is and of its dtype."""
+
+    def __init__(self, seed: int, like: Tensor) -> None:
+        self.generator = torch.Generator(like.device).manual_seed(seed)
+        self._like = like
+
+    def normal(self, *shape: int) -> Tensor:
+        """Standard normal numbers."""
+        like = self._like
+        return torch.randn(*shape, generator=self.generator, dtype=like.dtype, device=like.device)
 
 
 def flat_samples(y: Tensor, numbers: int) -> Tensor:

@@ -47,7 +47,7 @@ class PipelineContract:
 
     def add_noise(self, original_samples: Tensor, noise: Tensor, timesteps: Tensor) -> Tensor:
         """Noise the data to each sample's timestep, shape (batch,) or (), fractions allowed."""
-        times = torch.as_tensor(timesteps, dtype=torch.float64).flatten()
+        times = torch.as_tensor(timesteps, dtype=torch.float64, device="cpu").flatten()
         found = [self._times.node(t) for t in times.tolist()]
         shape = (-1, *[1] * (original_samples.ndim - 1))
         alpha, sigma = (

@@ -84,7 +84,7 @@ def _untouched(sample: Tensor, returned: tuple[Tensor, int]) -> bool:
 def _first_scale(table: CoefficientTable) -> float:
     if table.first in ("network", "mean"):
         return 1.0
-    one = torch.ones(1, dtype=torch.float64)
+    one = torch.ones(1, dtype=torch.float64, device="cpu")
     run = Execution(table, one)
     run.advance(first_output(table.first, one, table.nodes[0], None), "noise")
     return float(run.x)

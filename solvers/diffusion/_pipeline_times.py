@@ -125,15 +125,16 @@ class PipelineTimes:
     def outward(self, table: CoefficientTable, places: Sequence[int]) -> Tensor:
         """The timesteps at which the network is evaluated, float32."""
         times = [float(table.nodes[j].t) * self.unit for j in places]
-        return torch.tensor(times, dtype=torch.float32)
+        return torch.tensor(times, dtype=torch.float32, device="cpu")
 
     def levels(self, table: CoefficientTable, places: Sequence[int]) -> Tensor:
         """Noise levels at the evaluations and the end: sigma / alpha, or a flow's sigma."""
         nodes = [table.nodes[j] for j in (*places, -1)]
         if isinstance(self.noise, Flow):
-            return torch.tensor([float(n.sigma) for n in nodes], dtype=torch.float32)
-        levels = [float(n.sigma) / float(n.alpha) for n in nodes]
-        return torch.tensor(levels, dtype=torch.float32)
+            levels = [float(n.sigma) for n in nodes]
+        else:
+            levels = [float(n.sigma) / float(n.alpha) for n in nodes]
+        return torch.tensor(levels, dtype=torch.float32, device="cpu")
 
 
 def _numbers(name: str, values: Any) -> list[float]:

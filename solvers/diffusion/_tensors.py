@@ -3,22 +3,17 @@
 from __future__ import annotations
 
 import reprlib
-from typing import Any
 
 from torch import Tensor
 
 
-def check_tensors(**given: object) -> None:
-    """TypeError naming what is no tensor."""
+def check_floating(**given: object) -> None:
+    """TypeError naming what is no floating tensor."""
     for name, value in given.items():
         if not isinstance(value, Tensor):
-            raise TypeError(f"{name}={reprlib.repr(value)}: expected a tensor")
-
-
-def check_floating(name: str, value: Any) -> None:
-    """TypeError for what is no floating tensor."""
-    if not isinstance(value, Tensor) or not value.is_floating_point():
-        raise TypeError(f"{name}: expected a floating tensor of shape (batch, ...)")
+            raise TypeError(f"{name}={reprlib.repr(value)}: expected a floating tensor")
+        if not value.is_floating_point():
+            raise TypeError(f"{name}: expected a floating tensor, got {value.dtype}")
 
 
 def broadcasts(mean: Tensor, x: Tensor) -> bool:

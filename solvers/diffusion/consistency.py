@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from torch import Tensor
 
+from ._analytic import Drawn
 from ._tensors import check_floating
 from .model import PREDICTIONS, Model, Prediction, as_model
 from .noise import Node
@@ -33,17 +35,17 @@ def check_prediction(model: Model, data: Tensor, seed: int = 0) -> dict[str, flo
         ValueError: no samples; or another type than the model's fits, and at most half as badly.
     """
     noise = as_model(model).noise
-    check_floating("data", data)
+    check_floating(data=data)
     if data.ndim < 2 or not len(data):
         raise ValueError(f"data: shape {tuple(data.shape)}: expected (batch, ...), at least one")
     low, high = (float(noise.lambda_at(t)) for t in (noise.t_max, noise.t_min))
-    generator = torch.Generator(data.device).manual_seed(seed)
+    drawn = Drawn(seed, data)
     errors = dict.fromkeys(PREDICTIONS, 0.0)
     with torch.no_grad():
-        for lam in torch.linspace(max(-2.0, low), min(3.0, high), 5).tolist():
+        for lam in np.linspace(max(-2.0, low), min(3.0, high), 5).tolist():
             lam = min(max(lam, low), high)
             node = noise.node(float(noise.time_at(lam)))
-            eps = torch.randn(data.shape, generator=generator, dtype=data.dtype, device=data.device)
+            eps = drawn.normal(*data.shape)
             output = model(node.alpha * data + node.sigma * eps, node.t)
             for name in PREDICTIONS:
                 target = _target(name, data, eps, node)  # pyright: ignore[reportArgumentType]

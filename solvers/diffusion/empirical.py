@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from ...schedules._checks import number, whole
-from ._analytic import AnalyticDenoiser, column, flat_samples
-from ._tensors import check_tensors
+from ._analytic import AnalyticDenoiser, Drawn, column, flat_samples
+from ._tensors import check_floating
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -27,6 +27,7 @@ class EmpiricalDenoiser(AnalyticDenoiser):
         block: Samples handled at once.
 
     Raises:
+        TypeError: data that are no floating tensor.
         ValueError: no samples, or settings out of range.
     """
 
@@ -36,7 +37,7 @@ class EmpiricalDenoiser(AnalyticDenoiser):
 
     def __post_init__(self) -> None:
         """Check the settings."""
-        check_tensors(data=self.data)
+        check_floating(data=self.data)
         number("bandwidth", self.bandwidth, low=0, open_low=True)
         whole("block", self.block, low=1)
         if self.data.ndim < 2 or not len(self.data):
@@ -62,9 +63,11 @@ class EmpiricalDenoiser(AnalyticDenoiser):
     def draw(self, count: int, seed: int = 0) -> Tensor:
         """Samples of the blurred data, shape (count, ...)."""
         whole("count", count, low=1)
-        generator = torch.Generator(self.data.device).manual_seed(seed)
-        rows = torch.randint(len(self.data), (count,), generator=generator)
-        eps = torch.randn(count, *self.data.shape[1:], generator=generator, dtype=self.data.dtype)
+        drawn = Drawn(seed, self.data)
+        rows = torch.randint(
+            len(self.data), (count,), generator=drawn.generator, device=self.data.device
+        )
+        eps = drawn.normal(count, *self.data.shape[1:])
         return self.data[rows] + self.bandwidth * eps
 
 

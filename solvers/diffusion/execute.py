@@ -88,7 +88,7 @@ class Execution:
 
     def __init__(self, table: CoefficientTable, x: Tensor) -> None:
         _check_table(table)
-        check_floating("x", x)
+        check_floating(x=x)
         self.table = table
         self.x = x if x.dtype in (torch.float32, torch.float64) else x.float()
         self.node: int | None = 0
@@ -169,7 +169,7 @@ def _check(model: Model, x: Tensor, table: CoefficientTable) -> None:
     """All that can be refused before the first evaluation."""
     as_model(model)
     _check_table(table)
-    check_floating("x", x)
+    check_floating(x=x)
     if x.ndim == 0 or not bool(torch.isfinite(x.detach()).all()):
         raise ValueError("x: expected a batch of finite numbers")
     if model.noise != table.noise:
@@ -205,7 +205,11 @@ def _report(run: Execution, callback: Callback) -> int:
 
 def _check_finite(sums: list[Tensor], table: CoefficientTable) -> None:
     """One transfer for the whole run: a sum is finite where all its numbers are."""
-    bad = ~torch.isfinite(torch.stack(sums)) if sums else torch.zeros(1, dtype=torch.bool)
+    bad = (
+        ~torch.isfinite(torch.stack(sums))
+        if sums
+        else torch.zeros(1, dtype=torch.bool, device="cpu")
+    )
     if not bool(bad.any()):
         return
     call = int(bad.nonzero()[0])

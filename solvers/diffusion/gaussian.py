@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 
 from ...schedules._checks import whole
-from ._analytic import AnalyticDenoiser, column, flat_samples
-from ._tensors import check_tensors
+from ._analytic import AnalyticDenoiser, Drawn, column, flat_samples
+from ._tensors import check_floating
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -26,6 +26,7 @@ class GaussianMixture(AnalyticDenoiser):
         weights: pi, shape (K,), positive; normalised here; equal where they are not given.
 
     Raises:
+        TypeError: what is no floating tensor.
         ValueError: shapes that do not fit, or values that are not positive.
     """
 
@@ -35,7 +36,7 @@ class GaussianMixture(AnalyticDenoiser):
 
     def __post_init__(self) -> None:
         """Check shapes and signs."""
-        check_tensors(means=self.means, variances=self.variances)
+        check_floating(means=self.means, variances=self.variances)
         K = len(self.means)
         if self.means.ndim != 2 or self.variances.shape not in ((K,), self.means.shape):
             raise ValueError(
@@ -59,10 +60,10 @@ class GaussianMixture(AnalyticDenoiser):
     def draw(self, count: int, seed: int = 0) -> Tensor:
         """Samples of the data, shape (count, d)."""
         whole("count", count, low=1)
-        generator = torch.Generator(self.means.device).manual_seed(seed)
+        drawn = Drawn(seed, self.means)
         assert self.weights is not None
-        k = torch.multinomial(self.weights, count, replacement=True, generator=generator)
-        eps = torch.randn(count, self.means.shape[1], generator=generator, dtype=self.means.dtype)
+        k = torch.multinomial(self.weights, count, replacement=True, generator=drawn.generator)
+        eps = drawn.normal(count, self.means.shape[1])
         return self.means[k] + self.variances.view(len(self.means), -1)[k].sqrt() * eps
 
 
@@ -76,6 +77,7 @@ def normalised(weights: Tensor | None, means: Tensor) -> Tensor:
     """Probabilities of the components."""
     if weights is None:
         return means.new_full((len(means),), 1 / len(means))
+    check_floating(weights=weights)
     if weights.shape != means.shape[:1]:
         raise ValueError(f"weights: shape {tuple(weights.shape)}, expected ({len(means)},)")
     check_positive("weights", weights)

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 
 from ...schedules._checks import number, whole
-from ._analytic import AnalyticDenoiser, column, flat_samples
-from ._tensors import check_tensors
+from ._analytic import AnalyticDenoiser, Drawn, column, flat_samples
+from ._tensors import check_floating
 from .gaussian import check_positive, normalised, responsibilities
 
 
@@ -25,6 +25,7 @@ class LowRankMixture(AnalyticDenoiser):
         weights: pi, shape (K,); equal where they are not given.
 
     Raises:
+        TypeError: what is no floating tensor.
         ValueError: shapes that do not fit, or values that are not positive.
     """
 
@@ -37,7 +38,7 @@ class LowRankMixture(AnalyticDenoiser):
     def __post_init__(self) -> None:
         """Check shapes and signs."""
         given = {name: getattr(self, name) for name in ("means", "directions", "spreads")}
-        check_tensors(**given, variances=self.variances)
+        check_floating(**given, variances=self.variances)
         if self.means.ndim != 2:
             raise ValueError(f"means: shape {tuple(self.means.shape)}, expected (K, d)")
         K, d = self.means.shape
@@ -66,7 +67,7 @@ class LowRankMixture(AnalyticDenoiser):
             rank: r < d.
             seed: Of the choice of the first centres.
         """
-        check_tensors(data=data)
+        check_floating(data=data)
         x = data.flatten(1)
         whole("components", components, low=1)
         whole("rank", rank, low=1)
@@ -101,20 +102,17 @@ class LowRankMixture(AnalyticDenoiser):
     def draw(self, count: int, seed: int = 0) -> Tensor:
         """Samples of the data, shape (count, d)."""
         whole("count", count, low=1)
-        generator = torch.Generator(self.means.device).manual_seed(seed)
+        drawn = Drawn(seed, self.means)
         assert self.weights is not None
-        k = torch.multinomial(self.weights, count, replacement=True, generator=generator)
-        eps, inner = (
-            torch.randn(count, n, generator=generator, dtype=self.means.dtype)
-            for n in (self.means.shape[1], self.spreads.shape[1])
-        )
+        k = torch.multinomial(self.weights, count, replacement=True, generator=drawn.generator)
+        eps, inner = (drawn.normal(count, n) for n in (self.means.shape[1], self.spreads.shape[1]))
         inside = torch.einsum("bdr,br->bd", self.directions[k], self.spreads[k].sqrt() * inner)
         return self.means[k] + inside + self.variances[k, None].sqrt() * eps
 
 
 def _clusters(x: Tensor, count: int, seed: int) -> list[Tensor]:
-    generator = torch.Generator(x.device).manual_seed(seed)
-    centres, groups = x[torch.randperm(len(x), generator=generator)[:count]], list[Tensor]()
+    order = torch.randperm(len(x), generator=Drawn(seed, x).generator, device=x.device)
+    centres, groups = x[order[:count]], list[Tensor]()
     for _ in range(20):
         nearest = torch.cdist(x, centres).argmin(1)
         groups = [x[nearest == k] for k in range(len(centres))]

@@ -45,7 +45,7 @@ class Knots:
             moving = [lam for lam in moving if lam < self.high]
         self.count = len(moving)
         self.places = [moving.index(lam) + 1 if lam in moving else 0 for lam in lambdas]
-        edges = torch.tensor([self.low, *moving, self.high], dtype=torch.float64)
+        edges = torch.tensor([self.low, *moving, self.high], dtype=torch.float64, device="cpu")
         gaps = edges.diff()
         self.gap = min(min_gap * (self.high - self.low), float(gaps.min()) / 2)
         left = (gaps - self.gap).flip(0).cumsum(0).flip(0)
@@ -54,7 +54,7 @@ class Knots:
     def lambdas(self, values: Tensor) -> list[Tensor]:
         """The moving knots, rising, at v of shape (count,)."""
         left = self.high - self.low - (self.count + 1) * self.gap
-        found, before = list[Tensor](), torch.tensor(self.low, dtype=torch.float64)
+        found, before = list[Tensor](), values.new_tensor(self.low)
         remaining: Scalar = left
         for part in (self._logits.to(values.device) + values).sigmoid().unbind():
             before = before + self.gap + remaining * part

@@ -24,7 +24,7 @@ def refined(run: Run, count: int, tol: float) -> Tensor:
     Raises:
         RuntimeError: some do not agree within 8192 steps.
     """
-    rows, steps = torch.arange(count), FEWEST
+    rows, steps = torch.arange(count, device="cpu"), FEWEST
     found = run(rows, steps)
     while len(rows):
         steps *= 2

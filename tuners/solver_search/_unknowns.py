@@ -135,7 +135,9 @@ class Unknowns:
         nodes, low, high = list(table.nodes), self._knots.low, self._knots.high
         for i, value in zip(self._told, values.unbind(), strict=True):
             lam = table.noise.lambda_at(nodes[i].t)
-            place = torch.as_tensor((lam - low) / (high - low), dtype=torch.float64)
+            place = torch.as_tensor(
+                (lam - low) / (high - low), dtype=value.dtype, device=value.device
+            )
             logit = place.clamp(1e-9, 1 - 1e-9).logit() + value
             told = table.noise.time_at(low + (high - low) * logit.sigmoid())
             nodes[i] = nodes[i]._replace(t=told)

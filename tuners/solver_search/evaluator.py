@@ -15,7 +15,7 @@ from torch import Tensor
 from ...schedules._checks import number, whole
 from ...solvers.diffusion import CoefficientTable, Model, lower, sample
 from ...solvers.diffusion._scalar import as_float
-from ...solvers.diffusion._tensors import check_tensors
+from ...solvers.diffusion._tensors import check_floating
 from ...solvers.diffusion.model import as_model
 from ...solvers.diffusion.saved import Sampler, as_sampler
 from ._meter import Meter
@@ -67,6 +67,7 @@ class Evaluator:
             of the finer one from the truth is some ten times smaller).
 
     Raises:
+        TypeError: noises that are no floating tensor.
         ValueError: noises or a reference of another shape, or settings out of range.
 
     Example:
@@ -92,9 +93,9 @@ class Evaluator:
         tol: float | None = None,
     ) -> None:
         as_model(model)
-        check_tensors(eps=eps)
-        if not eps.is_floating_point() or eps.ndim < 2 or not len(eps):
-            raise ValueError(f"eps: {tuple(eps.shape)} {eps.dtype}: expected floats, (count, ...)")
+        check_floating(eps=eps)
+        if eps.ndim < 2 or not len(eps):
+            raise ValueError(f"eps: shape {tuple(eps.shape)}: expected (count, ...), at least one")
         if reference is not None and reference.shape != eps.shape:
             raise ValueError(f"reference: shape {tuple(reference.shape)}, eps {tuple(eps.shape)}")
         self.eps = eps

@@ -117,7 +117,7 @@ class _Fit:
 
     def __init__(self, settings: GaussNewton, unknowns: Unknowns, train: Evaluator) -> None:
         self.unknowns, self.train = unknowns, train
-        self.values = torch.zeros(unknowns.size, dtype=torch.float64)
+        self.values = torch.zeros(unknowns.size, dtype=torch.float64, device="cpu")
         self.score = train(unknowns.sampler(self.values))
         self.damping = settings.damping
         count = len(train.eps)
@@ -163,10 +163,10 @@ class _Fit:
         """Gradient and matrix on the next noises in turn; None where a run there diverges."""
         train, size = self.train, self.unknowns.size
         count = len(train.eps)
-        rows = (torch.arange(self.noises) + self._next) % count
+        rows = (torch.arange(self.noises, device="cpu") + self._next) % count
         self._next = (self._next + self.noises) % count
-        gradient = torch.zeros(size, dtype=torch.float64)
-        curvature = torch.zeros(size, size, dtype=torch.float64)
+        curvature = torch.zeros(size, size, dtype=torch.float64, device="cpu")
+        gradient = curvature.new_zeros(size)
         for part in rows.split(train.batch or self.noises):
             with train.charged(self.unknowns.base.nfe):
                 pull, weights, columns = self._errors(part)

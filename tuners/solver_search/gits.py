@@ -136,7 +136,7 @@ def step_costs(path: Path, metric: Metric = "dev") -> Tensor:
         gap = y - first
         return (gap - (gap * along).sum(-1, keepdim=True) * along).norm(dim=-1)
 
-    costs = torch.full((count, count), math.inf, dtype=torch.float64)
+    costs = torch.full((count, count), math.inf, dtype=torch.float64, device="cpu")
     for i in range(count - 1):
         ahead = (path.kappas[i + 1 :] - path.kappas[i])[:, None, None]
         ends, states = path.states[i] + ahead * path.slopes[i], path.states[i + 1 :]
@@ -168,7 +168,7 @@ def cheapest(costs: Tensor, steps: int, coefficient: float = 1.15) -> list[int]:
     number("coefficient", coefficient, low=0, open_low=True)
     if whole("steps", steps, low=1) > count - 1:
         raise ValueError(f"steps={steps}: expected at most {count - 1}, one less than the knots")
-    below = torch.ones(count, count).tril().bool()
+    below = torch.ones_like(costs).tril().bool()
     costs = costs.double().masked_fill(below, math.inf)
     value, following = costs[:, -1], list[Tensor]()
     for _ in range(steps - 1):

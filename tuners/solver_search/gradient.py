@@ -120,7 +120,7 @@ class _Descent:
     ) -> None:
         self.settings, self.unknowns, self.train = settings, unknowns, train
         self.values: dict[Group, Tensor] = {
-            g: torch.zeros(size, dtype=torch.float64, requires_grad=True)
+            g: torch.zeros(size, dtype=torch.float64, device="cpu", requires_grad=True)
             for g, size in unknowns.sizes.items()
         }
         groups = [{"params": [v], "lr": settings.lr[g]} for g, v in self.values.items()]

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from ...schedules._checks import shown, whole
 from ...solvers.diffusion._brief import brief
+from ...solvers.diffusion._tensors import check_floating
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -32,8 +33,7 @@ class Noises:
         """Check that the sets belong together."""
         for name in ("train", "validation", "test"):
             eps = getattr(self, name)
-            if not isinstance(eps, Tensor) or not eps.is_floating_point():
-                raise TypeError(f"{name}: expected a floating tensor of shape (count, ...)")
+            check_floating(**{name: eps})
             if eps.ndim < 2 or not len(eps):
                 raise ValueError(f"{name}: shape {tuple(eps.shape)}: expected (count, ...)")
             if eps.shape[1:] != self.train.shape[1:] or eps.dtype != self.train.dtype:
@@ -82,9 +82,9 @@ class Noises:
         counts = {"train": train, "validation": validation, "test": test}
         for name, count in counts.items():
             whole(name, count, low=1)
-        generator = torch.Generator().manual_seed(whole("seed", seed))
+        generator = torch.Generator("cpu").manual_seed(whole("seed", seed))
         parts = [
-            torch.randn(count, *shape, generator=generator, dtype=torch.float64)
+            torch.randn(count, *shape, generator=generator, dtype=torch.float64, device="cpu")
             for count in counts.values()
         ]
         return Noises(*(part.to(device, dtype) for part in parts))

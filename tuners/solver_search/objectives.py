@@ -82,7 +82,7 @@ class OnSamples:
     def __call__(self, samples: Tensor, reference: Tensor | None) -> Tensor:
         """The number."""
         del reference
-        value = torch.as_tensor(self.function(samples))
+        value = torch.as_tensor(self.function(samples), device=samples.device)
         if value.ndim:
             raise ValueError(f"{self.name}: expected one number, got shape {tuple(value.shape)}")
         return value

@@ -90,10 +90,12 @@ class Ensemble:
         for p in self._parameters.values():
             p.requires_grad_(True)
         optimizer = torch.optim.Adam(list(self._parameters.values()), lr=self.settings.lr)
-        loss = torch.zeros(())
+        loss = logs.new_zeros(())
         for _ in range(self.settings.steps):
             shape = (members, min(self.settings.batch, len(logs)))
-            drawn = rows.gather(1, torch.randint(len(logs), shape, generator=generator))
+            drawn = rows.gather(
+                1, torch.randint(len(logs), shape, generator=generator, device="cpu")
+            )
             with torch.enable_grad():
                 scores = forward(self._parameters, tokens[drawn], mask[drawn])
                 loss = ranking_loss(scores, logs[drawn], groups[drawn], self.settings)
@@ -132,7 +134,10 @@ class Ensemble:
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Take weights of the same shapes; ValueError for others, and nothing is changed then."""
-        found = {n: torch.tensor(state_dict[n], dtype=torch.float64) for n in self._parameters}
+        found = {
+            n: torch.tensor(state_dict[n], dtype=torch.float64, device="cpu")
+            for n in self._parameters
+        }
         for name, p in self._parameters.items():
             if found[name].shape != p.shape or not bool(torch.isfinite(found[name]).all()):
                 raise ValueError(
@@ -203,7 +208,7 @@ def _initial(settings: Predictor, generator: torch.Generator) -> Parameters:
     found: Parameters = {}
     for name, shape in shapes.items():
         fan = n if name.startswith("bias") else shape[1]
-        draw = torch.rand(shape, generator=generator, dtype=torch.float64)
+        draw = torch.rand(shape, generator=generator, dtype=torch.float64, device="cpu")
         found[name] = (2 * draw - 1) / math.sqrt(fan)
     found["bias"][..., :n] += 1.0
     return found
@@ -211,7 +216,7 @@ def _initial(settings: Predictor, generator: torch.Generator) -> Parameters:
 
 def _generator(seed: int, stage: int) -> torch.Generator:
     state = int(np.random.SeedSequence([seed, stage]).generate_state(1, np.uint64)[0])
-    return torch.Generator().manual_seed(state >> 1)
+    return torch.Generator("cpu").manual_seed(state >> 1)
 
 
 def _known(archives: Mapping[int, Archive]) -> tuple[list[SolverSchedule], Tensor, Tensor]:
@@ -225,7 +230,8 @@ def _known(archives: Mapping[int, Archive]) -> tuple[list[SolverSchedule], Tenso
                 schedules.append(archive.schedules[name])
                 logs.append(math.log(cost) if cost > 0 else -math.inf)
                 groups.append(nfe)
-    return schedules, torch.tensor(logs, dtype=torch.float64), torch.tensor(groups)
+    found = torch.tensor(logs, dtype=torch.float64, device="cpu")
+    return schedules, found, torch.tensor(groups, device="cpu")
 
 
 def _shares(logs: Tensor, groups: Tensor) -> Tensor:

@@ -8,7 +8,7 @@ from typing import Any, overload
 from torch import Tensor
 
 from ...solvers.diffusion import Model, check_prediction
-from ...solvers.diffusion._tensors import check_tensors
+from ...solvers.diffusion._tensors import check_floating
 from ...solvers.diffusion.saved import Sampler
 from ..tuner import Tuner
 from .ending import Judges
@@ -118,7 +118,7 @@ def search_solver(  # pyright: ignore[reportInconsistentOverload]  # theirs are 
     if not isinstance(noises, Noises):  # pyright: ignore[reportUnnecessaryIsInstance]
         raise TypeError(f"noises={noises!r}: expected Noises, such as Noises.draw()")
     if data is not None:
-        check_tensors(data=data)
+        check_floating(data=data)
         if data.shape[1:] != noises.train.shape[1:]:
             raise ValueError(
                 f"data: samples of shape {tuple(data.shape[1:])}, but the noises' is "
