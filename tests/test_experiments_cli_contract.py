@@ -183,6 +183,7 @@ OWN = [
     ("compare --lr-grid 0", "lr-grid=0.0: expected a finite number > 0"),
     ("compare --lr-grid 0.1,0.10", "lr-grid=0.1: given twice"),
     ("compare --lr-grid auto,1", "lr-grid='auto,1': expected numbers"),
+    ("compare --schedules uba(phi=1),uba(phi=1.0)", "schedules=UBA(phi=1): given twice"),
     ("compare --optimizer adam", "optimizer='adam': task 'digits' knows sgd, adamw"),
     ("compare --optimizer sgd,sgd", "optimizer='sgd': given twice"),
     ("compare --task digits,digits", "task='digits': given twice"),
@@ -485,6 +486,10 @@ def mismatched(stop, text):
     np.zeros(2) + np.zeros(3)
 
 
+def without(stop, text):
+    from math import nosuch  # noqa: F401
+
+
 def gone(stop, text):
     raise OSError(text)
 
@@ -494,6 +499,7 @@ def gone(stop, text):
     [
         (gone, OSError, "the task"),
         (wrong_task, ValueError, "'the task': expected"),
+        (without, RuntimeError, "ImportError: cannot import name 'nosuch'"),
         (mismatched, RuntimeError, "ValueError: operands could not be broadcast"),
     ],
 )

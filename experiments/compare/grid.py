@@ -110,6 +110,7 @@ class Grid:
             if not isinstance(schedule, Schedule | Rule):
                 raise TypeError(f"schedules={shown(schedule)}: expected schedules or rules")
         _distinct("schedules", [str(s) for s in self.schedules])
+        _distinct("schedules", self.schedules)  # uba(phi=1) and uba(phi=1.0) are the same
         _distinct("tasks", self.tasks)
         _distinct("optimizers", self.optimizers)
         _distinct("budgets", self.budgets)

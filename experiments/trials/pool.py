@@ -160,7 +160,8 @@ def _tell(told: Any, child: Callable[..., None], arguments: tuple[Any, ...]) -> 
 
 def _can_leave(error: Exception) -> bool:
     """Whether an error means the same where the command raises it: without its traceback."""
-    if isinstance(error, ValueError) and not is_refusal(error):
+    known = isinstance(error, ModuleNotFoundError) or is_refusal(error)
+    if isinstance(error, ValueError | ImportError) and not known:
         return False
     try:
         pickle.loads(pickle.dumps(error))
