@@ -586,6 +586,39 @@ def test_an_error_inside_a_probe_leaves_the_run_itself() -> None:
     tuner.state_dict()
 
 
+@pytest.mark.filterwarnings("ignore:AutoLRS. two stages in a row")
+@pytest.mark.parametrize(
+    ("at", "inside"),
+    [(2, False), (20, False), (34, False), (60, False), (338, False), (20, True), (33, True)],
+)
+def test_a_group_that_comes_in_mid_run_stays_and_is_trained(at: int, inside: bool) -> None:
+    """Layers are thawed so. No stage and no watch goes back to before that."""
+    model, late = nn.Linear(4, 1), nn.Parameter(torch.ones(1))
+    optimizer = torch.optim.SGD(model.parameters(), lr=1e-3)
+
+    def loss(batch: Tensor) -> Tensor:
+        if inside and tuner.ledger.productive == at and not tuner._mode.probing:
+            thaw()
+        error = model(batch) - batch.sum(1, keepdim=True)
+        return error.square().mean() + 1e-3 * late.square().sum()
+
+    def thaw() -> None:
+        if len(optimizer.param_groups) == 1:
+            optimizer.add_param_group({"params": [late], "lr": 0.1})
+
+    tuner = AutoLRS(model, optimizer, loss, 600, **QUICK | {"base": Constant(), "overhead": 0.4})
+    assert tuner._mode._plan.starts == (0, 300)
+    data = torch.randn(600, 8, 4, generator=torch.Generator().manual_seed(0))
+    for done, _ in enumerate(tuner.train(data), 1):
+        if not inside and done == at:
+            thaw()
+    assert [len(g["params"]) for g in optimizer.param_groups] == [2, 1]
+    assert late.item() < 0.95
+    assert len(tuner.reports) == 2
+    assert tuner.reports[0].scale > 1  # a change was made, by going back
+    assert tuner.ledger.overhead <= 0.4
+
+
 def test_state_is_refused_inside_a_probe_and_given_outside() -> None:
     run = Cliff(limit=1e9, becomes=0.0)
     refused = []
@@ -783,6 +816,11 @@ def test_bad_arguments() -> None:
         run.tuner(nonsense=1)
     with pytest.raises(TypeError, match="optimizer"):
         AutoLRS(run.model, run.model, run.loss, T)  # type: ignore[arg-type]
+    run.optimizer.param_groups[0]["lr"] = 0.0
+    with pytest.raises(ValueError, match=r"its rates are \[0\.0\]; expected one that is not 0"):
+        run.tuner()
+    assert "initial_lr" not in run.optimizer.param_groups[0]
+    run.optimizer.param_groups[0]["lr"] = BASE
     with pytest.warns(UserWarning, match="20 examples in 2 batches"):
         run.tuner(held_out=[(torch.zeros(10, 6), torch.zeros(10, 1))] * 2)
     tuner, other = run.tuner(), run.tuner(total=T + 1)

@@ -57,6 +57,7 @@ class Improved(Mode):
         self._raised_from: float | None = None
         self._origin: Snapshot | None = None
         self._hold_end: Snapshot | None = None
+        self._groups = list[int]()  # their sizes
 
     @property
     def recording(self) -> bool:
@@ -70,6 +71,7 @@ class Improved(Mode):
 
     def begin(self) -> None:
         """Before an update: begin to record where a stage is due, and write the rates."""
+        self._leave_if_regrouped()
         t = self.bench.ledger.productive
         starts = self._plan.starts
         if self._recording is None and self._stage < len(starts) and t >= starts[self._stage]:
@@ -90,6 +92,7 @@ class Improved(Mode):
         """After an update; searches when the recording is complete. True: it was productive."""
         self.bench.pilot.check()
         self.bench.ledger.productive += 1
+        self._leave_if_regrouped()
         if self._recording is not None:
             self._recording.close(loss)
             if len(self._recording) == self._held:
@@ -105,6 +108,15 @@ class Improved(Mode):
     def abandon(self) -> None:
         """Leave the stage under way, if any; the run itself is as it would be without it."""
         self._recording = self._origin = self._hold_end = self._watch = None
+
+    def _leave_if_regrouped(self) -> None:
+        """Go back no further than to where parameter groups came: that would undo it."""
+        groups = [len(g["params"]) for g in self.bench.pilot.scheduler.optimizer.param_groups]
+        if groups != self._groups:
+            self._groups, watch = groups, self._watch
+            self.abandon()  # a stage is begun anew
+            if watch is not None:
+                self._watch = watch.anew(self.bench.ledger.productive)
 
     # ---- a stage ------------------------------------------------------------------------
 

@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 from torch import Tensor
+from torch.optim import Optimizer
 
 from ...schedules import ScheduleLR
 from ...schedules._entries import Entry
 
 _LR = Entry("lr")
+
+
+def check_rates(optimizer: Optimizer) -> None:
+    """ValueError where a factor on the base rates would change nothing."""
+    bases = [float(g.get(_LR.initial, g["lr"])) for g in optimizer.param_groups]
+    if not any(bases):
+        raise ValueError(f"optimizer: its rates are {bases}; expected one that is not 0")
 
 
 class Pilot:

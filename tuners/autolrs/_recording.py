@@ -46,7 +46,9 @@ class Recording:
         self._updates[-1].append(RecordedBatch(batch, RandomState()))
 
     def close(self, loss: Tensor) -> None:
-        """The present update is done."""
+        """The present update is done; one of which no batch was added is none of these."""
+        if not self._open:
+            return
         self.losses.append(loss.detach())
         self._open = False
 

@@ -78,16 +78,21 @@ class Watch:
             here.restore()
             raise
 
+    def anew(self, start: int) -> Watch:
+        """The updates from ``start`` on, from the present state, in place of these."""
+        self._now.capture()
+        length = self._recording.length
+        return Watch(self._bench, self._reference, self._now, start, length, self.scale)
+
     def next(self) -> Watch:
         """The updates after these, which went well, from the present state.
 
         They are measured by these ones, if they were lower.
         """
-        self._now.capture()
         length = self._recording.length
-        lower = sum(self._losses) / length <= sum(self._reference) / len(self._reference)
-        reference = self._losses if lower else self._reference
-        return Watch(self._bench, reference, self._now, self.start + length, length, self.scale)
+        if sum(self._losses) / length <= sum(self._reference) / len(self._reference):
+            self._reference = self._losses
+        return self.anew(self.start + length)
 
     def report(self, raised: float, overhead: float) -> Report:
         """What is to be said of it."""

@@ -16,6 +16,7 @@ from ._faithful import Faithful
 from ._faithful_settings import FaithfulSettings, first_rate
 from ._improved import improved
 from ._improved_settings import Options, Settings
+from ._pilot import check_rates
 from ._ranks import Ranks
 from ._scoring import scoring_batches
 from ._searched_run import SearchedRun
@@ -111,6 +112,7 @@ class AutoLRS(SearchedRun):
         settings = Settings(**options)
         scoring = [] if held_out is None else scoring_batches(held_out, settings.scored)
         checked_drives(optimizer, base, Budget.steps(total_steps))
+        check_rates(optimizer)
         training = PlainTraining(model, optimizer, loss, step, state)
         self._begin(training, ScheduleLR(optimizer, base, total_steps), Ranks(group), total_steps)
         self._mode = improved(settings, base, total_steps, self._bench, scoring)

@@ -15,7 +15,7 @@ from ._improved import Improved, improved
 from ._improved_settings import Options, Settings
 from ._learned import learned
 from ._lightning import LightningTraining, Score, loss_of
-from ._pilot import Pilot
+from ._pilot import Pilot, check_rates
 from ._ranks import Ranks
 from ._scoring import scoring_batches
 from ._snapshot_random import RandomState
@@ -99,6 +99,7 @@ class AutoLRSCallback(Callback):
                 f"AutoLRSCallback: {type(trainer.strategy).__name__} makes updates by itself, and "
                 "they cannot be tried beside the run"
             )
+        check_rates(trainer.optimizers[0])
         self._schedule.on_fit_start(trainer, pl_module)
 
     def on_train_start(self, trainer: Any, pl_module: Any) -> None:
