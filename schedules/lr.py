@@ -257,8 +257,8 @@ class ScheduleLR(LRScheduler):
         with self._whole():
             self.last_epoch = state_dict["last_epoch"]
             self._step_count = state_dict["_step_count"]
-            self._clock.set(state_dict["elapsed"])
-            self._scale = state_dict["scale"]
+            self._clock.set(float(state_dict["elapsed"]))
+            self._scale = float(state_dict["scale"])
             for drive in self._drives:
                 drive.entry.adopt(groups)  # a loaded optimizer may share tensors again
                 _set_bases(groups, drive.entry, state_dict["bases"][drive.entry.name])

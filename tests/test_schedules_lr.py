@@ -580,6 +580,19 @@ def test_the_state_is_plain_and_complete() -> None:
     scheduler.load_state_dict(through_json(state))
 
 
+def test_a_state_of_other_kinds_of_numbers_leaves_the_rates_plain() -> None:
+    """Whoever saved it may have made tensors of the numbers."""
+    optimizer = optimizer_of(0.3)
+    scheduler = ScheduleLR(optimizer, REX(), Budget.tokens(100))
+    state = scheduler.state_dict()
+    state |= {"scale": torch.tensor(0.5, dtype=torch.float64), "elapsed": np.float64(30)}
+    state["bases"] = {"lr": [np.float64(0.3)]}
+    scheduler.load_state_dict(state)
+    assert rates(optimizer) == [0.3 * (0.5 * REX()(30, 100))]
+    assert type(optimizer.param_groups[0]["lr"]) is float
+    json.dumps(scheduler.state_dict())
+
+
 def test_state_dict_does_not_alias_the_scheduler() -> None:
     optimizer = optimizer_of(0.3)
     scheduler = ScheduleLR(optimizer, REX(), 20)

@@ -38,6 +38,13 @@ def pairs(norms: GradNorms) -> list[tuple[int, float]]:
 # ---- the log ----------------------------------------------------------------------------
 
 
+def test_a_step_that_64_bits_do_not_hold_is_refused() -> None:
+    for bad in ([2**63], np.array([0, 2**63], dtype=np.uint64)):
+        with pytest.raises(ValueError, match=r"steps=.*: expected ints from 0 to 9223372036854"):
+            GradNorms.of([1.0] * len(bad), steps=bad)
+    assert GradNorms.of([1.0], steps=[2**63 - 1]).steps.tolist() == [2**63 - 1]
+
+
 def test_the_later_of_repeated_steps_counts_and_steps_ascend() -> None:
     norms = GradNorms.of([1, 2, 3, 4], steps=[5, 2, 5, 3])
     assert pairs(norms) == [(2, 2.0), (3, 4.0), (5, 3.0)]

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .._checks import whole
+from .._lengths import MOST
 from ..schedule import Array
 
 Norm = Literal["l1", "l2"]
@@ -72,8 +73,8 @@ class GradNorms:
         at = np.arange(len(found)) if steps is None else np.asarray(steps)
         if at.shape != found.shape:
             raise ValueError(f"steps: {at.size} of them for {found.size} norms")
-        if at.size and (at.dtype.kind not in "iu" or at.min() < 0):
-            raise ValueError(f"steps={reprlib.repr(steps)}: expected ints >= 0")
+        if at.size and (at.dtype.kind not in "iu" or at.min() < 0 or at.max() > MOST):
+            raise ValueError(f"steps={reprlib.repr(steps)}: expected ints from 0 to {MOST}")
         if np.any(found < 0):
             bad = int(np.flatnonzero(found < 0)[0])
             raise ValueError(f"norms: {found[bad]} at step {at[bad]}; expected numbers >= 0")
