@@ -219,11 +219,15 @@ def test_cifar10_subset_is_balanced_shuffled_and_kept(given, cache, monkeypatch)
     monkeypatch.delenv("RITARD_DATA")  # now only the kept file can answer
     again = data.cifar10(6, 3)
     assert all(np.array_equal(a, b) for a, b in zip(first, again, strict=True))
-    kept.write_bytes(kept.read_bytes()[:1000])
     monkeypatch.setenv("RITARD_DATA", str(given))
-    whole = data.cifar10(6, 3)
-    assert all(np.array_equal(a, b) for a, b in zip(first, whole, strict=True))
-    assert list(cache.iterdir()) == [kept]
+    whole = kept.read_bytes()
+    method = whole.index(b"PK\x01\x02") + 10  # how the first part is compressed
+    unknown = whole[:method] + b"\x63" + whole[method + 1 :]
+    for damaged in (b"", whole[:1000], unknown):
+        kept.write_bytes(damaged)
+        again = data.cifar10(6, 3)
+        assert all(np.array_equal(a, b) for a, b in zip(first, again, strict=True))
+        assert list(cache.iterdir()) == [kept] and kept.read_bytes() == whole != damaged
 
 
 @pytest.mark.parametrize("counts", [(0, 1), (5001, 1), (1, 1001)])

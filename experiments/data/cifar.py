@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from io import BytesIO
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,11 +42,13 @@ def cifar10(train_per_class: int = 5000, test_per_class: int = 1000) -> Parts:
     for split, count in counts.items():
         if not 1 <= count <= _PER_CLASS[split]:
             raise ValueError(f"{split}_per_class={count}: expected 1 to {_PER_CLASS[split]}")
+    from ...schedules._npz import load_npz  # brings torch; `ritard --help` needs none
+
     kept = cache_folder() / _kept_name(counts)
     try:
-        with np.load(kept) as arrays:
-            train, train_labels, test, test_labels = (arrays[key] for key in _KEYS)
-    except (OSError, BadZipFile, KeyError, ValueError):  # not there, or not whole: decode (again)
+        arrays = load_npz(kept)
+        train, train_labels, test, test_labels = (arrays[key] for key in _KEYS)
+    except (OSError, KeyError, ValueError):  # not there, or not whole: decode (again)
         train, train_labels, test, test_labels = _decode(counts)
         _keep(kept, dict(zip(_KEYS, (train, train_labels, test, test_labels), strict=True)))
     return train, train_labels, test, test_labels
@@ -84,7 +85,7 @@ def _decode_split(streams: Mapping[str, Any], split: str, count: int) -> tuple[B
 
 
 def _keep(path: Path, arrays: Mapping[str, Any]) -> None:
-    from ...schedules._atomic import atomic_path  # brings torch; `ritard --help` needs none
+    from ...schedules._atomic import atomic_path
 
     path.parent.mkdir(parents=True, exist_ok=True)
     with atomic_path(path) as temporary:

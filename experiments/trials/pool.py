@@ -21,8 +21,8 @@ from .worker import POLL_SECONDS, Status
 
 StatusT = TypeVar("StatusT", bound=Status)
 
-SIGNALS = (signal.SIGINT, signal.SIGTERM, FORCE)
-"""What workers heed once they have handlers."""
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+"""What workers heed once they have handlers; FORCE ends them before, too."""
 
 
 class WorkersDied(Failure):
