@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import random
-from collections import UserDict, namedtuple
+from collections import OrderedDict, UserDict, namedtuple
 from collections.abc import Iterator
+from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any
 
@@ -301,6 +302,17 @@ def test_a_source_that_fails_may_be_asked_again() -> None:
 Pair = namedtuple("Pair", "x y")
 
 
+class Lines(list[Any]):
+    """A list of a kind of its own."""
+
+
+@dataclass(slots=True)
+class Slots:
+    """An object without a dict."""
+
+    x: torch.Tensor
+
+
 @pytest.mark.parametrize(
     ("make", "take_apart"),
     [
@@ -310,8 +322,10 @@ Pair = namedtuple("Pair", "x y")
         (lambda: UserDict(x=torch.ones(2)), lambda b: b.pop("x")),
         (lambda: SimpleNamespace(x=torch.ones(2)), lambda b: vars(b).clear()),
         (lambda: np.ones(3), lambda b: b.fill(0)),
+        (lambda: OrderedDict(x=torch.ones(2), y=[1]), lambda b: (b.pop("x"), b["y"].clear())),
+        (lambda: Lines([torch.ones(2), [1]]), lambda b: b[1].clear()),
     ],
-    ids=["dict", "list", "named", "user-dict", "object", "array"],
+    ids=["dict", "list", "named", "user-dict", "object", "array", "a dict's kind", "a list's kind"],
 )
 def test_a_step_may_take_a_batch_apart(make: Any, take_apart: Any) -> None:
     batches = ReplayBuffer(make() for _ in range(9))
@@ -325,7 +339,33 @@ def test_a_step_may_take_a_batch_apart(make: Any, take_apart: Any) -> None:
         batches.rewind()
 
 
-@pytest.mark.parametrize("make", [lambda x: x, lambda x: {"a": [x]}, lambda x: Pair(1, x)])
+def test_a_batch_of_any_kind_is_recorded() -> None:
+    """Its parts may hold it, and tuples may be of a kind that does not take them one by one."""
+    around = SimpleNamespace(x=torch.ones(2), more={})
+    around.more["all"] = around
+    for made in (around, torch.Size([2, 3]), Pair, None, "text"):
+        batches = ReplayBuffer([made])
+        batches.mark(1)
+        next(batches)
+        batches.rewind()
+        again = next(batches)
+        assert again.x is around.x if made is around else again == made
+
+
+def test_what_an_object_has_lost_cannot_be_replayed() -> None:
+    held = SimpleNamespace(parts=[torch.ones(2)])
+    batches = ReplayBuffer([{"a": held}])
+    batches.mark(1)
+    next(batches)
+    held.parts.pop()
+    batches.rewind()
+    with pytest.raises(RuntimeError, match=r"changed a batch's object in place.*clone"):
+        next(batches)
+
+
+@pytest.mark.parametrize(
+    "make", [lambda x: x, lambda x: {"a": [x]}, lambda x: Pair(1, x), lambda x: Slots(x)]
+)
 def test_a_step_that_writes_into_a_batch_is_found_out(make: Any) -> None:
     x = torch.ones(2, 3)
     batches = ReplayBuffer([make(x)])

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import fields, is_dataclass
+from itertools import zip_longest
 from typing import Any
 
 import numpy as np
@@ -27,14 +29,15 @@ class RecordedBatch:
         """The batch, with the random numbers set to what they were after it was drawn.
 
         Raises:
-            RuntimeError: a training step has changed one of its tensors in place.
+            RuntimeError: a training step has changed one of its tensors in place, or an object
+                that holds some.
         """
-        for tensor, version in zip(self._checked(), self._versions, strict=True):
-            if tensor._version != version:
+        for tensor, version in zip_longest(self._checked(), self._versions):
+            if tensor is None or tensor._version != version:
+                what = "object" if tensor is None else f"tensor of shape {tuple(tensor.shape)}"
                 raise RuntimeError(
-                    f"ReplayBuffer: a training step changed a batch's tensor of shape "
-                    f"{tuple(tensor.shape)} in place, so that it cannot be replayed; clone it in "
-                    "the step before writing to it"
+                    f"ReplayBuffer: a training step changed a batch's {what} in place, so that it "
+                    "cannot be replayed; clone it in the step before writing to it"
                 )
         self._random.restore()
         return shallow(self._batch)
@@ -47,27 +50,38 @@ def shallow(batch: Any) -> Any:
     """New containers with the same tensors; arrays are copied."""
     if isinstance(batch, Tensor):
         return batch
-    if type(batch) is dict:
-        return {key: shallow(value) for key, value in batch.items()}
-    if type(batch) in (list, tuple):
-        return type(batch)(shallow(value) for value in batch)
-    if isinstance(batch, tuple):  # a named one: its class takes the values one by one
+    if type(batch) is tuple:
+        return tuple(shallow(value) for value in batch)
+    if hasattr(batch, "_fields") and isinstance(batch, tuple):  # a named one takes them one by one
         return type(batch)(*(shallow(value) for value in batch))
-    return copy.copy(batch)
+    made = copy.copy(batch)
+    if isinstance(made, dict):
+        made.update({key: shallow(value) for key, value in made.items()})
+    elif isinstance(made, list):
+        made[:] = [shallow(value) for value in made]
+    return made
 
 
-def tensors(batch: Any) -> Iterator[Tensor]:
-    """The tensors of a batch, also inside objects that hold them as attributes."""
+def tensors(batch: Any, inside: tuple[int, ...] = ()) -> Iterator[Tensor]:
+    """The tensors of a batch, also inside objects that hold them as attributes.
+
+    Args:
+        batch: Anything.
+        inside: Identities of the objects that it is a part of, which may be a part of it too.
+    """
+    parts: Iterable[Any] = ()
     if isinstance(batch, Tensor):
         yield batch
     elif isinstance(batch, dict):
-        for value in batch.values():
-            yield from tensors(value)
+        parts = batch.values()
     elif isinstance(batch, list | tuple):
-        for value in batch:
-            yield from tensors(value)
+        parts = batch
     elif hasattr(batch, "__dict__") and not callable(batch):
-        yield from tensors(vars(batch))
+        parts = vars(batch).values()
+    elif is_dataclass(batch) and not isinstance(batch, type):  # one with slots
+        parts = (getattr(batch, field.name) for field in fields(batch))
+    for part in parts if id(batch) not in inside else ():
+        yield from tensors(part, (*inside, id(batch)))
 
 
 def nbytes(batch: Any) -> int:
