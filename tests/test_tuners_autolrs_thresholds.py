@@ -2,6 +2,7 @@
 
 import math
 import warnings
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from ritard.tuners.autolrs import AutoLRS, Climb, Ledger, Released, Snapshot
 from ritard.tuners.autolrs._bench import Bench
 from ritard.tuners.autolrs._improved import improved
 from ritard.tuners.autolrs._improved_settings import Settings
-from ritard.tuners.autolrs._range_fit import local_lines
+from ritard.tuners.autolrs._range_fit import advise, local_lines, smooth
 from ritard.tuners.autolrs._ranks import Ranks
 from ritard.tuners.autolrs._recording import Recording
 from ritard.tuners.autolrs._scoring import scoring_batches
@@ -24,6 +25,7 @@ from ritard.tuners.autolrs.forecast import _Fit, _huber
 from ritard.tuners.autolrs.gaussian import GaussianProcess
 from ritard.tuners.autolrs.plan import ProbeShape
 from scipy.interpolate import UnivariateSpline
+from scipy.optimize import brentq
 from scipy.stats import chi2, norm
 
 EVEN = np.array([-1.0, 1.0] * 4)
@@ -129,15 +131,35 @@ def test_validation_losses_are_taken_at_16_points() -> None:
     assert tuner.ledger.scored == 16
 
 
-def test_gaps_of_more_than_half_an_octave_are_divided() -> None:
-    climb, asked = Climb(1.0, 2.0**4.2), []  # steps of 1.05 octaves
+@pytest.mark.parametrize(("step", "least"), [(1.005, 1.005 / 4), (0.995, 0.995 / 2)])
+def test_gaps_of_more_than_half_an_octave_are_divided(step: float, least: float) -> None:
+    climb, asked = Climb(1.0, 2.0 ** (4 * step)), []
     for _ in range(8):
-        asked.append(math.log2(climb.ask()) - 2.1)
+        asked.append(math.log2(climb.ask()) - 2 * step)
         climb.tell(climb.ask(), abs(asked[-1]))
-    assert min(abs(one) for one in asked if abs(one) > 1e-9) == pytest.approx(1.05 / 4)
+    assert min(abs(one) for one in asked if abs(one) > 1e-9) == pytest.approx(least)
 
 
 # ---- the fits --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("sign", [-1, 1], ids=["falls", "rises"])
+def test_a_fall_and_a_rise_count_from_five_standard_errors_on(sign: int) -> None:
+    rates, noise = np.geomspace(1e-4, 1, 41), np.random.default_rng(0).normal(size=41)
+
+    def errors(size: float) -> float:
+        found = smooth(rates, changes(size), None)
+        ratios = sign * found.level / found.error
+        return float(ratios.max() if sign < 0 else ratios[-1])  # a rise is one to the end
+
+    def changes(size: float) -> Any:
+        return sign * size * np.linspace(0, 1, 41) ** 2 + noise
+
+    for much, counts in ((4.97, False), (5.03, True)):
+        size = brentq(lambda size, much=much: errors(size) - much, 0.1, 100)
+        assert errors(size) == pytest.approx(much, rel=1e-3)
+        reason = advise(rates, changes(size), None).reason
+        assert ("neither falls nor rises" not in reason) == counts
 
 
 def test_what_a_decisions_process_sees() -> None:
