@@ -13,6 +13,8 @@ from ._engine import Array
 
 KINDS = "fdFD"
 EPSILON = float(np.finfo(np.float64).eps)
+MOST = int(np.iinfo(np.int64).max)
+"""The largest number that a compiled loop can count to."""
 
 
 def matrix(A: Any) -> Any:
@@ -38,11 +40,13 @@ def matrix(A: Any) -> Any:
 
 
 def array(name: str, value: Any) -> Array:
-    """Anything that NumPy makes an array of; ValueError where rows differ in length."""
+    """Anything that NumPy makes an array of; TypeError or ValueError where there is none."""
     try:
         return np.asarray(value)
     except ValueError as error:
         raise ValueError(f"{name}: expected an array, got rows that do not match") from error
+    except (TypeError, RuntimeError) as error:  # of a torch tensor that NumPy cannot read
+        raise TypeError(f"{name}: {error}") from error
 
 
 def real(name: str, value: Any) -> Array:

@@ -69,11 +69,12 @@ class Compiled:
         """Solve by SOR; "symmetric" sweeps are SSOR."""
         scaled, old = self._scaled(b), self.layout.pad(x)
         new = np.zeros_like(old)
-        state, norms = control(omega, stop), np.empty(stop.maxiter + 1)
+        state, norms = control(omega, stop), np.empty(0)
         chunk = self._chunk()
         end, k = 0, 0
         while not end:
             upto = min(k + chunk, stop.maxiter)
+            norms = _room(norms, upto)
             end, k, at = relax.relax(
                 self.layout, scaled, old, new, SWEEPS[sweep], state,
                 stop.rtol, stop.atol, norms, k, upto, stop.maxiter,
@@ -110,11 +111,12 @@ class Compiled:
     def _conjugate(
         self, iterate: Any, u: Array, rho: float, first: float, stop: Stop, omega: float
     ) -> Run:
-        norms = np.empty(stop.maxiter + 1)
+        norms = np.empty(1)
         norms[0], tolerance = first, stop.tolerance(first)
         end, k, beta, chunk = 0, 0, 0.0, self._chunk()
         while not end:
             upto = min(k + chunk, stop.maxiter)
+            norms = _room(norms, upto)
             end, k, rho, beta = iterate(rho, beta, tolerance, norms, k, upto, stop.maxiter)
         return Run(self.layout.unpad(u), k, norms[: k + 1].copy(), end, omega)
 
@@ -125,3 +127,8 @@ class Compiled:
 
     def _chunk(self) -> int:
         return max(1, PATIENCE // self.layout.unknowns)
+
+
+def _room(norms: Array, upto: int) -> Array:
+    """The norms with room up to number ``upto``: a limit that is not reached takes no memory."""
+    return np.append(norms, np.empty(upto + 1 - len(norms)))

@@ -32,7 +32,7 @@ def relax(
     callback: Callback = silent,
 ) -> Run:
     """SOR as x += W^-1 (b - A x), with a second, mirrored step where the sweep is symmetric."""
-    state = control(omega, stop)
+    state, x = control(omega, stop), x.copy()
     norms: list[float] = []
     end = RUNNING
     first = engine.upper if sweep == "backward" else engine.lower

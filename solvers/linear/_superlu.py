@@ -28,6 +28,10 @@ class SuperLU:
         self.diagonal: Array = self.matrix.diagonal()
         self._factors: dict[tuple[bool, float], Any] = {}
 
+    def __reduce__(self) -> tuple[type[SuperLU], tuple[Any]]:
+        """Copied and pickled by its matrix: SciPy's factors cannot be."""
+        return SuperLU, (self.matrix,)
+
     def shifted(self, c: float) -> SuperLU:
         """The engine of A + c I."""
         return SuperLU(sp.csr_array(self.matrix + c * sp.eye_array(len(self.diagonal))))
@@ -69,12 +73,13 @@ class SuperLU:
 
     def _factor(self, is_upper: bool, omega: float) -> Any:
         key = (is_upper, omega)
-        if key not in self._factors:
+        found = self._factors.get(key)  # another thread may clear them at any moment
+        if found is None:
             if len(self._factors) >= 4:  # an adaptive omega changes all the time
                 self._factors.clear()
             part = sp.triu(self.matrix, 1) if is_upper else sp.tril(self.matrix, -1)
             W = sp.csc_array(part + sp.diags_array(self.diagonal / omega))
-            self._factors[key] = splu(
+            found = self._factors[key] = splu(
                 W, permc_spec="NATURAL", diag_pivot_thresh=0.0, options={"SymmetricMode": False}
             )
-        return self._factors[key]
+        return found

@@ -37,8 +37,12 @@ class Adaptive:
     settled: float = 0.1
 
     def __post_init__(self) -> None:
-        """Refuse what makes no sense."""
-        number("start", self.start, low=1, high=2, open_high=True)
-        number("exponent", self.exponent, low=0, high=1, open_low=True)
-        whole("wait", self.wait, low=2)
-        number("settled", self.settled, low=0, open_low=True)
+        """Refuse what makes no sense; keep plain numbers."""
+        kept = {
+            "start": number("start", self.start, low=1, high=2, open_high=True),
+            "exponent": number("exponent", self.exponent, low=0, high=1, open_low=True),
+            "wait": whole("wait", self.wait, low=2),
+            "settled": number("settled", self.settled, low=0, open_low=True),
+        }
+        for name, value in kept.items():
+            object.__setattr__(self, name, value)

@@ -63,7 +63,7 @@ def count_sor(
     _checks.apart(stencil.center + shifts, np.full(len(shifts), abs(stencil.center)), "problem")
     omegas = _omegas(omegas, len(shifts))
     rtol = number("rtol", rtol, low=0, open_low=True)
-    maxiter = whole("maxiter", maxiter)
+    maxiter = whole("maxiter", maxiter, high=_checks.MOST)
     counts = np.zeros(omegas.shape, np.int64)
     if not have_numba():
         return _one_by_one(stencil, shifts, omegas, bs, rtol, maxiter, counts)

@@ -107,7 +107,7 @@ class Limits(NamedTuple):
         if relative_to not in ("b", "r0"):
             raise ValueError(f"relative_to={relative_to!r}: expected 'b' or 'r0'")
         if maxiter is not None:
-            return Limits(rtol, atol, whole("maxiter", maxiter), relative_to)
+            return Limits(rtol, atol, whole("maxiter", maxiter, high=_checks.MOST), relative_to)
         if rtol == atol == 0:
             raise ValueError("rtol=0, atol=0: nothing would stop the solve; give maxiter")
         least = 0 if method in ("ssor_cg", "cg") else 10_000

@@ -47,13 +47,16 @@ def convergence_rate(omega: float, beta: float) -> float:
         omega: Relaxation factor in (0, 2).
         beta: Jacobi radius in [0, 1).
 
+    Raises:
+        TypeError, ValueError: An argument lies outside or is no number.
+
     Example:
         >>> convergence_rate(1.0, 0.5), convergence_rate(1.5, 0.5)
         (0.25, 0.5)
 
     Source: Young (1954).
     """
-    omega = _checks.relaxation(omega)
+    omega, beta = _checks.relaxation(omega), number("beta", beta)
     if omega >= optimal_omega(beta):
         return omega - 1
     root = math.sqrt(max((omega * beta) ** 2 - 4 * (omega - 1), 0.0))

@@ -70,7 +70,7 @@ def count(grid, shifts, omegas, bs, rtol, maxiter, counts):
             if goal[k] < norm < math.inf and done[k] < maxiter:
                 done[k] += 1
                 continue
-            counts.flat[problem[k]] = done[k] if norm <= goal[k] else maxiter
+            counts.flat[problem[k]] = done[k] if norm <= goal[k] < math.inf else maxiter
             done[k], problem[k] = 0, -1
             if taken < counts.size:
                 problem[k], taken = taken, taken + 1
