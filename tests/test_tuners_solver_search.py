@@ -120,6 +120,38 @@ def test_settings_of_numpys_types_are_saved_as_the_plain_ones_they_are() -> None
     search(float, int).load_state_dict(json.loads(saved))
 
 
+def test_an_interrupt_amid_a_tell_changes_nothing() -> None:
+    """Where the last cost of a batch trains the predictor and breeds the next one."""
+    armed = [False]
+
+    class Interrupted(Evolution):
+        def guided(self, *arguments: Any) -> dict[str, SolverSchedule]:
+            found = super().guided(*arguments)
+            if armed[0]:
+                raise KeyboardInterrupt
+            return found
+
+    search, expected = (_search(evolution=Interrupted()) for _ in range(2))
+    interrupts = 0
+    while not search.done:
+        schedule = search.ask()
+        assert schedule == expected.ask()
+        before = json.dumps(search.state_dict())
+        armed[0] = True
+        try:
+            search.tell(schedule, _cost(schedule))
+        except KeyboardInterrupt:
+            interrupts += 1
+            assert json.dumps(search.state_dict()) == before
+            assert not search.done
+            armed[0] = False
+            search.tell(search.ask(), _cost(schedule))
+        armed[0] = False
+        expected.tell(schedule, _cost(schedule))
+    assert interrupts > 2
+    assert search.state_dict() == expected.state_dict()
+
+
 def test_replaying_the_costs_gives_the_same_search() -> None:
     whole, replayed = _search(), _search()
     _run(whole)

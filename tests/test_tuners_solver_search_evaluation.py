@@ -265,6 +265,25 @@ def test_solutions_are_refined_sample_by_sample() -> None:
         refined(lambda rows, steps: rows[:, None] * math.log(steps), 2, tol=1e-3)
 
 
+def test_a_reference_that_failed_costs_no_evaluation_its_calls() -> None:
+    calls = 0
+
+    def network(x: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
+        nonlocal calls
+        calls += 1
+        if calls == 30:
+            raise KeyboardInterrupt
+        return MODEL.network(x, t)
+
+    evaluator = Evaluator(Model(network, MODEL.noise, "data"), EPS)
+    with pytest.raises(KeyboardInterrupt):
+        _ = evaluator.reference
+    assert evaluator.cost.calls == evaluator.cost.forwards == 0
+    sampler = ddim(NOISE, (20.0, 1.0, 0.1))
+    assert math.isfinite(evaluator(sampler))
+    assert evaluator.cost.calls == sampler.nfe
+
+
 def test_a_part_of_an_evaluation_counts_as_one_and_parts_add_up() -> None:
     evaluator = Evaluator(MODEL, EPS, reference=torch.zeros_like(EPS))
     for calls, evaluations in ((1, 1), (3, 1), (4, 1), (5, 2)):

@@ -58,9 +58,11 @@ class Meter:
         """Count nothing of what is inside; its own cost is in the list when it has ended well."""
         before, began = self._network.snapshot(), time.perf_counter()
         found: list[Cost] = []
-        yield found
-        calls, forwards = (a - b for a, b in zip(self._network.snapshot(), before, strict=True))
-        self._network.calls, self._network.forwards = before
+        try:
+            yield found
+        finally:
+            calls, forwards = (a - b for a, b in zip(self._network.snapshot(), before, strict=True))
+            self._network.calls, self._network.forwards = before
         found.append(Cost(0, calls, time.perf_counter() - began, forwards))
 
     @contextmanager

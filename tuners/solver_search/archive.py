@@ -21,6 +21,12 @@ class Archive:
         self.schedules: dict[str, SolverSchedule] = {}
         self.costs: dict[str, float] = {}
 
+    def copy(self) -> Archive:
+        """Another that knows the same."""
+        other = Archive()
+        other.schedules, other.costs = dict(self.schedules), dict(self.costs)
+        return other
+
     def __len__(self) -> int:
         """How many schedules are known."""
         return len(self.costs)

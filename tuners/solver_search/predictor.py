@@ -87,9 +87,8 @@ class Ensemble:
         shares = _shares(logs, groups)
         members = self.settings.members
         rows = torch.multinomial(shares.expand(members, -1), len(logs), True, generator=generator)
-        for p in self._parameters.values():
-            p.requires_grad_(True)
-        optimizer = torch.optim.Adam(list(self._parameters.values()), lr=self.settings.lr)
+        parameters = {n: p.clone().requires_grad_() for n, p in self._parameters.items()}
+        optimizer = torch.optim.Adam(list(parameters.values()), lr=self.settings.lr)
         loss = logs.new_zeros(())
         for _ in range(self.settings.steps):
             shape = (members, min(self.settings.batch, len(logs)))
@@ -97,13 +96,12 @@ class Ensemble:
                 1, torch.randint(len(logs), shape, generator=generator, device="cpu")
             )
             with torch.enable_grad():
-                scores = forward(self._parameters, tokens[drawn], mask[drawn])
+                scores = forward(parameters, tokens[drawn], mask[drawn])
                 loss = ranking_loss(scores, logs[drawn], groups[drawn], self.settings)
                 optimizer.zero_grad()
                 loss.backward()
             optimizer.step()
-        for p in self._parameters.values():
-            p.requires_grad_(False)
+        self._parameters = {n: p.detach() for n, p in parameters.items()}
         return float(loss.detach())
 
     def score(self, schedules: Sequence[SolverSchedule]) -> np.ndarray:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from copy import copy
 from typing import Any
 
 import numpy as np
@@ -136,7 +137,8 @@ class SolverSearch(KnownCosts):
     def tell(self, choice: SolverSchedule, cost: float) -> None:
         """What a schedule cost; NaN and infinity are worst. Told twice, the first stays.
 
-        A schedule that was never asked is taken too, with the batch that is open.
+        A schedule that was never asked is taken too, with the batch that is open. The last of a
+        batch trains the predictor, and may take a while: interrupted there, it has not been told.
 
         Raises:
             TypeError, ValueError: not a schedule of this search's noise schedule, ends and NFE.
@@ -145,11 +147,13 @@ class SolverSearch(KnownCosts):
         name = key(choice)
         if name in self._told or name in self.archives[choice.nfe].costs:
             return
-        self._told[name] = (choice, cost)
-        if all(name in self._told for name in self._batch):
-            self._take()
+        after = copy(self)
+        after._told = {**self._told, name: (choice, cost)}
+        if all(name in after._told for name in self._batch):
+            after._take()
             if self._batch:
-                self._next()
+                after._next()
+        vars(self).update(vars(after))  # at once, or not at all
 
     @property
     def history(self) -> list[Evaluated]:
@@ -208,6 +212,7 @@ class SolverSearch(KnownCosts):
         return own + sorted(name for name in self._told if name not in self._batch)
 
     def _take(self) -> None:
+        self.archives = {nfe: archive.copy() for nfe, archive in self.archives.items()}
         for name in self._in_order():
             schedule, cost = self._told[name]
             self.archives[schedule.nfe].add(schedule, cost)
@@ -216,9 +221,10 @@ class SolverSearch(KnownCosts):
     def _next(self) -> None:
         """Propose the next batch; there is none when the evaluations are spent."""
         self.stage += 1
-        self._batch, self._asked = {}, {}
+        self._batch, self._asked, self._proposed = {}, {}, dict(self._proposed)
         left = {n: self.evaluations - self._proposed[n] for n in self.nfes}
         if self.ensemble is not None and any(left.values()):
+            self.ensemble = copy(self.ensemble)
             self.ensemble.fit(self.archives, self.stage)
         for nfe in self.nfes:
             found = self._proposals(nfe, left[nfe]) if left[nfe] else {}
