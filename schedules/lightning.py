@@ -89,13 +89,16 @@ class ScheduleCallback(Callback):
     def on_train_batch_start(
         self, trainer: Any, pl_module: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Under seconds, let all processes run by the clock of the first: replicas must agree."""
+        """Give groups that came late their rate; under seconds, agree on the time.
+
+        All processes run by the clock of the first: replicas must not differ.
+        """
         del pl_module, batch, batch_idx
-        if trainer.world_size == 1:
-            return
         for scheduler in self._schedulers(trainer):
-            if scheduler.budget.unit == "seconds":
+            if trainer.world_size > 1 and scheduler.budget.unit == "seconds":
                 scheduler.position = trainer.strategy.broadcast(scheduler.elapsed)
+            elif _has_late_group(scheduler):
+                scheduler.apply()
 
     def _scheduler(self, trainer: Any, optimizer: Optimizer, budget: Budget) -> ScheduleLR:
         """What drives an optimizer."""
@@ -117,6 +120,12 @@ class ScheduleCallback(Callback):
                 f"expected one of {list(found)}"
             )
         return {self.optimizer: found[self.optimizer]}
+
+
+def _has_late_group(scheduler: ScheduleLR) -> bool:
+    """Whether a parameter group came since the last rates were written."""
+    bases = [drive.entry.initial for drive in scheduler._drives]
+    return any(base not in group for group in scheduler.optimizer.param_groups for base in bases)
 
 
 def _horizon(trainer: Any, pl_module: Any) -> Budget:

@@ -313,6 +313,15 @@ def test_a_schedule_that_is_stepped_as_it_counts_is_not_warned_of(
     fit(module, [], batches, max_epochs=3, **options)
 
 
+@pytest.mark.filterwarnings("error:ScheduleLR")
+def test_a_new_schedule_in_a_further_fit_is_behind_by_right() -> None:
+    module = Returns(interval="step")
+    trainer = fit(module, [], max_epochs=2)
+    trainer.fit_loop.max_epochs = 4
+    trainer.fit(module, loader())
+    assert trainer.lr_scheduler_configs[0].scheduler.budget == Budget.steps(24)
+
+
 def test_two_callbacks_on_one_optimizer_are_a_clear_error() -> None:
     with pytest.raises(ValueError, match="has a scheduler already"):
         fit(
@@ -616,7 +625,6 @@ def test_groups_thawed_late_follow() -> None:
             if trainer.current_epoch == 1:
                 group = {"params": [pl_module.net.bias], "lr": BASE / 10}
                 trainer.optimizers[0].add_param_group(group)
-                trainer.lr_scheduler_configs[0].scheduler.apply()
 
     class Frozen(Module):
         def configure_optimizers(self) -> Any:

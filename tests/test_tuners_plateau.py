@@ -19,6 +19,14 @@ def _torch_rates(metrics: list[float], **settings: float) -> list[float]:
     return rates
 
 
+@pytest.mark.parametrize(("metric", "scale"), [(1.7999, 1.0), (1.8001, 0.5)])
+def test_the_threshold_is_relative_to_the_best(metric: float, scale: float) -> None:
+    plateau = Plateau(0.5, 0, threshold=0.1)
+    for cost in (2.0, metric):
+        plateau.tell(plateau.ask(), cost)
+    assert plateau.ask() == scale
+
+
 @pytest.mark.parametrize("patience", [0, 1, 3])
 @pytest.mark.parametrize("threshold", [0.0, 1e-4, 0.05])
 @pytest.mark.parametrize("factor", [0.1, 0.5])
