@@ -226,6 +226,16 @@ def test_what_is_no_option_or_takes_no_value(command, here, capsys):
             assert listing(here) == before
 
 
+@pytest.mark.parametrize("command", ["score", "refine"])
+def test_what_writes_nothing_needs_no_folder(command, here, capsys):
+    (here / "ritard-runs").write_text("")  # where nobody can make one
+    before = listing(here)
+    assert run(call(command)) == 0
+    assert "the results are in" not in capsys.readouterr().err
+    assert run(call(command, "--plot")) == 2 and "is a file" in capsys.readouterr().err
+    assert listing(here) == before
+
+
 @pytest.mark.parametrize("command", ["compare", "search", "relax", "autolrs"])
 def test_a_folder_may_have_any_name(command, here, capsys):
     """Elsewhere it is a pattern, a markup, a query, an escape; the command goes on in it, too."""

@@ -116,6 +116,10 @@ def test_several_nfes_share_a_search_and_are_saved_apart(here, capsys):
     for nfe in (2, 4):
         assert saved(here / "found" / f"s-nfe{nfe}.json").nfe == nfe
     assert [one.result.nfe for one in load(here / "o/report.json").values()] == [2, 4]
+    report = (here / "o/report.json").read_bytes()
+    command[command.index("2,4")] = "4,2"  # the same search: it is finished
+    assert run([*command, "--out", "o"]) == 0
+    assert (here / "o/report.json").read_bytes() == report
 
 
 @pytest.mark.parametrize("method", ["evolution", "genetic"])

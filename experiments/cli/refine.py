@@ -43,24 +43,24 @@ def refine(
 
     if save is not None:
         read.output("save", save, (".json",), keep=log)
-    folder = output.folder("refine", log.stem, out)
+    folder = output.folder("refine", log.stem, out) if out is not None or plot else None
     norms = read.norms("log", log, norm)
     schedule = refined(norms, smoothing)
     form = _fit(schedule)
     report = _report(log, norms, smoothing, predicted_gain(norms, smoothing), form)
     if save is not None:
         output.save_schedule(schedule, save)
-    if out is not None or plot:
+    if folder is not None:
         output.write_report(folder, json_text(report))
-    if plot:
-        from ..refine_figures import save_refinement
+        if plot:
+            from ..refine_figures import save_refinement
 
-        save_refinement(norms, smoothing, schedule, form, folder / "refined.png")
+            save_refinement(norms, smoothing, schedule, form, folder / "refined.png")
     if json:
         output.show_json(json_text(report))
     else:
         _show(report, save or log)
-    if out is not None or plot:
+    if folder is not None:
         output.told_folder(folder)
 
 

@@ -44,23 +44,23 @@ def score(
     if steps_from is not None:
         whole("steps-from", steps_from, low=1)
     found = read.schedules(schedules)
-    folder = output.folder("score", out=out)
+    folder = output.folder("score", out=out) if out is not None or plot else None
     log = None if norms is None else read.norms("norms", norms)
     rows = _rows(found, steps, log, steps_from)
     ranked = sorted(rows, key=lambda row: row["relative"])
     head = {"steps": steps, "steps_from": steps_from or steps, "norms": norms and str(norms)}
     text = json_text(head | {"schedules": ranked})
-    if out is not None or plot:
+    if folder is not None:
         output.write_report(folder, text)
-    if plot:
-        from ..refine_figures import save_scores
+        if plot:
+            from ..refine_figures import save_scores
 
-        save_scores(found, [row["relative"] for row in rows], steps, folder / "scores.png")
+            save_scores(found, [row["relative"] for row in rows], steps, folder / "scores.png")
     if json:
         output.show_json(text)
     else:
         _show(ranked, str(found[0]), steps, log, steps_from)
-    if out is not None or plot:
+    if folder is not None:
         output.told_folder(folder)
 
 

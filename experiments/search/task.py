@@ -21,7 +21,8 @@ class Task:
 
     Args:
         model: A testbed's name, or the folder of a diffusers checkpoint.
-        nfe: Numbers of network evaluations per sample; one search serves all.
+        nfe: Numbers of network evaluations per sample; one search serves all. They are put in
+            order: what is found does not depend on how they were typed.
         evaluations: True evaluations of search and refinement together, for each ``nfe``.
         seed: Of the noises and the search.
         method: A name of :data:`~.feeds.METHODS`.
@@ -48,6 +49,7 @@ class Task:
             whole("nfe", nfe, low=1)
             if nfe in self.nfe[:i]:
                 raise ValueError(f"nfe={nfe}: given twice")
+        object.__setattr__(self, "nfe", tuple(sorted(self.nfe)))
         whole("evaluations", self.evaluations, low=4)
         whole("seed", self.seed)
         one_of("method", self.method, METHODS)

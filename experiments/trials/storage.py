@@ -221,9 +221,10 @@ def _check_sqlite(database: str | None, url: str) -> bool:
 
 
 def _check_folder(path: Path, url: str) -> None:
-    if path.is_dir():
+    # Where a folder may not be looked into, pathlib would raise.
+    if os.path.isdir(path):
         raise ValueError(f"storage={url!r}: {path} is a folder; expected a file")
-    if not path.parent.is_dir():
+    if not os.path.isdir(path.parent):
         raise ValueError(f"storage={url!r}: its folder {path.parent} does not exist")
-    if not os.access(path if path.exists() else path.parent, os.W_OK):
+    if not os.access(path if os.path.exists(path) else path.parent, os.W_OK):
         raise ValueError(f"storage={url!r}: {path} cannot be written")
