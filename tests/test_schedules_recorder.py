@@ -476,6 +476,15 @@ def test_precisions_that_change_from_update_to_update_fit_in_one_block() -> None
     assert recorder.norms().norms.tolist() == [2.0, 1 + 1e-12]
 
 
+def test_a_step_that_64_bits_do_not_hold_is_refused() -> None:
+    recorder = GradNormRecorder([leaf(torch.ones(1))], "l2")
+    with pytest.raises(ValueError, match="step=9223372036854775808: expected an int from 0 to"):
+        recorder.record(2**63)
+    with pytest.raises(ValueError, match="start=9223372036854775808: expected an int from 0 to"):
+        GradNormRecorder([leaf(torch.ones(1))], "l2", start=2**63)
+    assert len(recorder.norms()) == 0
+
+
 def test_steps_may_be_given_and_start_anywhere() -> None:
     recorder = GradNormRecorder([leaf(torch.ones(1))], "l2", start=100)
     for step in (None, 150, None, 100):

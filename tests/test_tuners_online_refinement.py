@@ -343,6 +343,19 @@ def test_memory_does_not_grow_with_the_run() -> None:
     assert len(loop.scheduler.schedule().table) == 10_001
 
 
+@pytest.mark.filterwarnings("ignore:ScheduleLR. step")
+def test_past_the_end_nothing_more_is_kept() -> None:
+    loop = Loop(100).run(noisy(100))
+    there = loop.scheduler.state_dict()["refinement"]
+    loop.run(noisy(300))
+    loop.scheduler.step(10**9)
+    after = loop.scheduler.state_dict()["refinement"]
+    assert after["levels"] == there["levels"]
+    assert not after["recorder"]["steps"]
+    loop.scheduler.position = 40
+    assert loop.run(noisy(20)).rates[-1] > 0
+
+
 def test_levels_are_medians_of_whole_parts() -> None:
     levels = Levels(3)
     log = GradNorms.of(

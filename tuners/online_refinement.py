@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, cast
@@ -217,11 +218,15 @@ class OnlineRefinement(ScheduleLR):
         self._scale = self._own_scale * self._course.factor
 
     def _collect(self) -> None:
-        """Bring the norms of whole bins to the levels; the others wait in the recorder."""
-        log = self._recorder.norms()
+        """Bring the norms of whole bins to the levels; the others wait in the recorder.
+
+        Past the end, where the rate is zero, none is kept.
+        """
+        log, T = self._recorder.norms(), math.ceil(self.budget.total)
         self._warn_where_nothing_comes(len(log))
-        rest = self._levels.take(log, self._recorder.step)
-        waiting = {"steps": rest.steps.tolist(), "norms": rest.norms.tolist()}
+        rest = self._levels.take(log, min(self._recorder.step, T))
+        inside = rest.steps < T
+        waiting = {"steps": rest.steps[inside].tolist(), "norms": rest.norms[inside].tolist()}
         self._recorder.load_state_dict({"step": self._recorder.step} | waiting)
 
     def _warn_where_nothing_comes(self, found: int) -> None:

@@ -13,6 +13,7 @@ from torch.amp.grad_scaler import GradScaler
 from torch.optim import Optimizer
 
 from .._checks import whole
+from .._lengths import MOST
 from ._log import Log, checked_state
 from ._measure import total_norm
 from ._source import Source
@@ -70,7 +71,7 @@ class GradNormRecorder:
         block: int = 512,
         meta: Mapping[str, Any] | None = None,
     ) -> None:
-        self.step = whole("start", start)
+        self.step = whole("start", start, high=MOST)
         self._block = whole("block", block, low=1)
         self._group = group
         self._source = Source(source)
@@ -99,7 +100,7 @@ class GradNormRecorder:
         Raises:
             ValueError: no parameter has a gradient, or the recorder is closed.
         """
-        at = self.step if step is None else whole("step", step)
+        at = self.step if step is None else whole("step", step, high=MOST)
         if self._closed:
             raise ValueError("record: the recorder is closed; make a new one with the same path")
         found = total_norm(self._source.parameters(), self.norm, self._group)
