@@ -61,6 +61,8 @@ def finite_or_not(cost: Any) -> float:
     found = plain(cost)
     if isinstance(found, bool) or not isinstance(found, int | float):
         raise TypeError(f"cost={shown(cost)}: expected a number, got {type(cost).__name__}")
+    if isinstance(found, int) and not _finite(found):  # no float holds it
+        return math.inf if found > 0 else -math.inf
     return found
 
 

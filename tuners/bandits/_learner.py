@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from functools import cache
+from importlib import import_module
 from typing import Any, ClassVar
 
 import numpy as np
@@ -58,7 +60,7 @@ class Learner(ABC):
             ValueError: the context is not finite.
         """
         arm, probability, baselines = self._draw(self._place(context))
-        return Choice(self.arms[arm], arm, probability, context, baselines)
+        return Choice(self.arms[arm], arm, probability, plain(context), baselines)
 
     def tell(self, choice: Choice, cost: float) -> None:
         """Report what a choice cost; NaN and infinity count as the worst cost seen.
@@ -111,6 +113,15 @@ class Learner(ABC):
         self._rng, self._costs = rng, costs
         for name, array in arrays.items():
             setattr(self, name, array)
+
+
+@cache
+def loops(module: str) -> Any:
+    """A module of compiled loops in this folder, imported when it is first needed, with numba.
+
+    No learner holds it: modules cannot be copied or pickled.
+    """
+    return import_module(module, __package__)
 
 
 def checked_arms(arms: Sequence[Any]) -> tuple[Any, ...]:

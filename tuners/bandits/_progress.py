@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ...schedules._checks import finite_or_not
 from ...solvers.linear import Solution
 from ._checkpoint import Checkpoint
 from .choice import Choice
@@ -45,6 +46,8 @@ class Progress:
         self.whole = True
         if path is not None and Path(path).exists():
             self._resume(Checkpoint.load(path, self._meta))
+        else:
+            self.save()  # what cannot be written is refused before there is something to lose
 
     def __len__(self) -> int:
         """Systems solved."""
@@ -89,7 +92,7 @@ class Progress:
             "omegas": solution.omega,
             "contexts": math.nan if self._asked is None else self._asked,
             "iterations": solution.iterations,
-            "costs": cost,
+            "costs": finite_or_not(cost),
             "seconds": seconds,
             "converged": solution.converged,
         }

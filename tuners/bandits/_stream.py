@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ...schedules._checks import plain
+from ._context import scalar_context
 
 
 class Stream:
@@ -51,4 +51,4 @@ def _system(item: Any) -> tuple[Any, Any, Any]:
     if len(parts) not in (2, 3):
         raise TypeError(f"expected (A, b) or (A, b, context), got {type(item).__name__}")
     A, b, context = (*parts, None)[:3]
-    return A, np.asarray(b), plain(context)
+    return A, np.asarray(b), None if context is None else scalar_context(context)

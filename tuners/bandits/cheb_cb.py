@@ -10,8 +10,10 @@ import numpy as np
 
 from ...schedules._checks import whole
 from ._context import ContextRange
-from ._learner import Array, Learner, Seed
+from ._learner import Array, Learner, Seed, loops
 from .choice import Choice
+
+KERNELS = "._cheb_kernels"
 
 
 class ChebCB(Learner):
@@ -59,12 +61,10 @@ class ChebCB(Learner):
         features: int = 6,
         cost_min: float = 0.0,
     ) -> None:
-        from . import _cheb_kernels  # numba comes with it
-
+        loops(KERNELS)
         super().__init__(arms, seed, cost_min)
         d, m = len(self.arms), whole("features", features, low=1)
         self._range = ContextRange(low, high)
-        self._kernels = _cheb_kernels
         self._G, self._h, self._sums = np.zeros((d, m, m)), np.zeros((d, m)), np.zeros(3)
         self._theta, self._active = np.zeros((2, d, m))
         self._f, self._p = np.zeros(m), np.zeros(d)
@@ -94,7 +94,7 @@ class ChebCB(Learner):
         return self._range.place(context)
 
     def _ask(self, x: float, u: float) -> int:
-        return self._kernels.cheb_ask(x, self._theta, self._eta(), u, self._f, self._p)
+        return loops(KERNELS).cheb_ask(x, self._theta, self._eta(), u, self._f, self._p)
 
     def _draw(self, x: float) -> tuple[int, float, tuple[float, ...]]:
         arm = self._ask(x, self._rng.random())
@@ -102,7 +102,7 @@ class ChebCB(Learner):
 
     def _learn(self, choice: Choice, x: float, excess: float) -> None:
         every = excess >= self._costs.worst  # K has changed: so have all fits
-        self._kernels.cheb_tell(
+        loops(KERNELS).cheb_tell(
             x, choice.arm, excess, self._G, self._h, self._theta,
             self._active, self._sums, self._box, self._scale(), every, self._f,
         )  # fmt: skip

@@ -10,8 +10,10 @@ import numpy as np
 
 from ...schedules._checks import number, whole
 from ._context import ContextRange
-from ._learner import Learner, Seed
+from ._learner import Learner, Seed, loops
 from .choice import Choice
+
+KERNELS = "._gp_kernels"
 
 NOISE = 0.1
 """Scatter of log cost that is expected at first: ten per cent."""
@@ -72,13 +74,11 @@ class GPThompson(Learner):
         reach: float = 0.25,
         cost_min: float = 0.0,
     ) -> None:
-        from . import _gp_kernels  # numba comes with it
-
+        loops(KERNELS)
         super().__init__(arms, seed, cost_min)
         d, m = len(self.arms), whole("features", features, low=1)
         self.reach = number("reach", reach, low=0)
         self._range = ContextRange(low, high)
-        self._kernels = _gp_kernels
         self._f, self._s = np.zeros(m), np.zeros(d)
         self._mean = np.zeros((m, d))
         between = np.abs(np.subtract.outer(np.arange(d), np.arange(d)))
@@ -95,7 +95,7 @@ class GPThompson(Learner):
         count, squares = self._noise.tolist()
         sigma = NOISE * math.sqrt(squares / count)
         normal = self._rng.standard_normal(len(self.arms))
-        arm = self._kernels.gp_ask(x, self._mean, self._blocks, sigma, normal, self._f, self._s)
+        arm = loops(KERNELS).gp_ask(x, self._mean, self._blocks, sigma, normal, self._f, self._s)
         return arm, 1.0, ()
 
     def _learn(self, choice: Choice, x: float, excess: float) -> None:
@@ -104,7 +104,7 @@ class GPThompson(Learner):
         y = math.log(max(excess, 1e-3 * self._costs.mean))
         if self._noise[0] == WEIGHT:
             self._origin[0] = y
-        square = self._kernels.gp_tell(
+        square = loops(KERNELS).gp_tell(
             x, choice.arm, y - self._origin[0],
             self._mean, self._blocks, self._f,
         )  # fmt: skip

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ...schedules._checks import finite_or_not, whole
+from ...schedules._checks import finite_or_not, plain, whole
 from ...schedules._state import check_keys, reading
 from ._learner import check_settings
 from .choice import Choice
@@ -16,6 +16,7 @@ from .choice import Choice
 if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
     from optuna.samplers import BaseSampler
+    from optuna.storages import BaseStorage
     from optuna.study import Study
     from optuna.trial import FrozenTrial
 
@@ -24,7 +25,7 @@ class OptunaTuner:
     """Lets an Optuna sampler choose, by the four methods of a tuner.
 
     Optuna's samplers cannot save their random numbers. Here each ask makes a new one, seeded by
-    ``seed`` and the number of asks before it; so the trials are the whole state, and a resumed
+    ``seed`` and the number of asks before it; so the study is the whole state, and a resumed
     tuner chooses as one that never stopped. Context is not looked at. NaN and infinity count as
     the worst cost told so far; before any, the trial counts as failed.
 
@@ -32,6 +33,8 @@ class OptunaTuner:
         space: A distribution, then a choice's value is drawn from it; or several by their names,
             then it is a dict.
         sampler: Makes a sampler from a seed, for instance ``lambda seed: TPESampler(seed=seed)``.
+            Those that go through one list of points, QMCSampler and GridSampler, want a seed that
+            stays: ``lambda _: QMCSampler(seed=0)``.
         seed: Of the draws, >= 0.
 
     Raises:
@@ -59,14 +62,17 @@ class OptunaTuner:
         if not self._space:
             raise ValueError(f"space={space!r}: expected at least one distribution")
         self._sampler, self._seed = sampler, whole("seed", seed)
-        self._study = self._new_study()
+        self._storage, self._study = self._new_study()
 
-    def _new_study(self) -> Study:
+    def _new_study(self) -> tuple[BaseStorage, Study]:
         try:
             import optuna
         except ImportError as error:
             raise ImportError('this needs Optuna: pip install "ritard[experiments]"') from error
-        return optuna.create_study(sampler=self._sampler(0), direction="minimize")
+        storage = optuna.storages.InMemoryStorage()
+        study = optuna.create_study(sampler=self._sampler(0), storage=storage)
+        study.stop = _go_on
+        return storage, study
 
     def ask(self, context: Any = None) -> Choice:
         """The sampler's next suggestion; ``arm`` is the trial's number."""
@@ -75,7 +81,7 @@ class OptunaTuner:
         self._study.sampler = self._sampler(int(words[0]))
         trial = self._study.ask(self._space)
         value = trial.params["value"] if self._single else dict(trial.params)
-        return Choice(value, trial.number, context=context)
+        return Choice(value, trial.number, context=plain(context))
 
     def tell(self, choice: Choice, cost: float) -> None:
         """Report what a suggestion cost.
@@ -109,23 +115,36 @@ class OptunaTuner:
         return {"kind": "OptunaTuner", "space": space, "sampler": sampler, "seed": self._seed}
 
     def state_dict(self) -> dict[str, Any]:
-        """All trials, as plain values."""
+        """All trials and what samplers keep beside them, as plain values."""
         trials = [_plain_trial(trial) for trial in self._study.get_trials(deepcopy=False)]
-        return {"settings": self.settings(), "trials": trials}
+        number = self._storage.get_study_id_from_name(self._study.study_name)
+        kept = dict(self._storage.get_study_system_attrs(number))
+        return {"settings": self.settings(), "trials": trials, "kept": kept}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Go on from a saved state; ValueError for the state of another tuner."""
         from optuna.trial import TrialState, create_trial
 
-        check_keys("OptunaTuner", state_dict, {"settings": {}, "trials": []})
+        check_keys("OptunaTuner", state_dict, {"settings": {}, "trials": [], "kept": {}})
         check_settings(state_dict["settings"], self.settings())
-        study = self._new_study()
+        storage, study = self._new_study()
         with reading("trials"):
             for trial in state_dict["trials"]:
                 state = TrialState[trial["state"]]
                 rest = {key: trial[key] for key in ("value", "params", "system_attrs")}
                 study.add_trial(create_trial(state=state, distributions=self._space, **rest))
-        self._study = study
+        with reading("kept"):
+            number = storage.get_study_id_from_name(study.study_name)
+            for key, value in state_dict["kept"].items():
+                storage.set_study_system_attr(number, key, value)
+        self._storage, self._study = storage, study
+
+
+def _go_on() -> None:
+    """Takes the place of ``Study.stop``, which a sampler calls that has tried its whole grid.
+
+    Outside of ``Study.optimize`` it would raise; here whoever asks decides when to end.
+    """
 
 
 def _plain_trial(trial: FrozenTrial) -> dict[str, Any]:

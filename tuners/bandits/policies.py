@@ -37,6 +37,8 @@ class PolicyClass:
     def __init__(self, tuner: Learner) -> None:
         if not hasattr(tuner, "arms"):
             raise TypeError(f"tuner={tuner!r}: expected a bandit whose arms are policies")
+        if isinstance(tuner, PolicyClass):
+            raise TypeError(f"tuner={tuner!r}: it applies its policies itself already")
         for arm in tuner.arms:
             if not callable(arm):
                 raise TypeError(f"tuner: its arm {arm!r} is not a function of the context")

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...schedules._checks import number, plain, whole
-from ...solvers.linear import Solution, Splitting, solve
+from ...solvers.linear import Solution, solve
 from ._learner import label
 from ._progress import Progress
 from ._stream import Stream
@@ -63,7 +63,9 @@ def tune_sequence(
         systems: Yields (A, b) or (A, b, context); read as it comes, never stored. What has
             ``systems(start, x)``, as the families of ``ritard.solvers.linear.gallery``, is started
             where the checkpoint ends, any other iterable is passed over up to there. A generator
-            receives each solution by ``send``, or None where there is no usable one.
+            receives each solution by ``send``, or None where there is no usable one (``yield from``
+            takes it from a generator, not from a list). A context is a number or None. A matrix
+            that comes again is prepared again, unless it is a ``Splitting`` or a ``Stencil``.
         tuner: A bandit of this package, or what has its four methods and gives a ``Choice``.
         method: "sor", "ssor", "ssor_cg", or a function (A, b, value, x0) -> Solution, for
             choices that are not omega; tolerances and maxiter are then its own affair.
@@ -80,7 +82,7 @@ def tune_sequence(
             ``scipy.sparse.linalg.spsolve``; without it the unfinished solution stands.
         checkpoint: A file. If it exists, the run goes on from it, with the same choices as if it
             had never stopped (unless the cost is a time). It is written every
-            ``checkpoint_every`` seconds, at the end, and before an error is raised.
+            ``checkpoint_every`` seconds, at the begin and the end, and before an error is raised.
         checkpoint_every: Seconds, >= 0; 0 writes after every system.
         progress: Called with the number of systems solved, the choice and the solution.
 
@@ -89,7 +91,9 @@ def tune_sequence(
 
     Raises:
         TypeError, ValueError: bad settings, or a checkpoint of another run; nothing was solved.
-        SequenceError: the stream raised, or gave a system that cannot be solved.
+        OSError: the checkpoint can be neither read nor begun; nothing was solved.
+        SequenceError: the stream raised, or gave a system that cannot be solved, or the
+            checkpoint could not be written any more.
 
     Example:
         >>> import numpy as np
@@ -120,19 +124,27 @@ def tune_sequence(
     step = _Step(run, solver, price, fallback, warm_start, progress)
     try:
         step.all(stream, first)
-    except Exception as error:
         run.save()
-        kept = f"; saved in {checkpoint}" if checkpoint is not None else ""
+    except Exception as error:
+        kept = "" if checkpoint is None else f"; {_saved(run, checkpoint)}"
         raise SequenceError(
             f"system {len(run)}: {type(error).__name__}: {error} ({len(run)} solved before{kept})",
             run.report(),
         ) from error
     except BaseException:  # Ctrl-C
         if run.whole:
-            run.save()
+            _saved(run, checkpoint)
         raise
-    run.save()
     return run.report()
+
+
+def _saved(run: Progress, checkpoint: str | Path | None) -> str:
+    """Save after an error, which no second one may hide; what came of it."""
+    try:
+        run.save()
+    except Exception as error:
+        return f"not saved: {type(error).__name__}: {error}"
+    return f"saved in {checkpoint}"
 
 
 @dataclass(frozen=True)
@@ -181,16 +193,9 @@ class _Step:
 
 
 def _relaxation(method: Any, limits: dict[str, Any]) -> Solver:
-    """A solver by relaxation; of a matrix that comes again the preparation is kept."""
+    """A solver by relaxation."""
     solve(np.eye(1), np.zeros((1, 0)), method, **limits)  # solves nothing, refuses bad settings
-    last: list[Any] = [None, None]
-
-    def run(A: Any, b: Vector, omega: Any, x0: Vector | None) -> Solution:
-        if last[0] is not A:
-            last[:] = A, Splitting.of(A)
-        return solve(last[1], b, method, omega, x0=x0, **limits)
-
-    return run
+    return lambda A, b, omega, x0: solve(A, b, method, omega, x0=x0, **limits)
 
 
 def _price(cost: Any, maxiter: int | None) -> Callable[[Solution, float], float]:

@@ -9,8 +9,10 @@ from typing import Any
 import numpy as np
 
 from ...schedules._checks import number
-from ._learner import Array, Learner, Seed
+from ._learner import Array, Learner, Seed, loops
 from .choice import Choice
+
+KERNELS = "._tsallis_kernels"
 
 
 @dataclass(frozen=True)
@@ -84,8 +86,7 @@ class TsallisINF(Learner):
         cost_min: float = 0.0,
         cost_max: float | None = None,
     ) -> None:
-        from . import _tsallis_kernels  # numba comes with it
-
+        loops(KERNELS)
         super().__init__(arms, seed, cost_min)
         if not isinstance(estimator, Estimator):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise TypeError(f"estimator={estimator!r}: expected an Estimator")
@@ -93,7 +94,6 @@ class TsallisINF(Learner):
         if cost_max is not None:
             cost_max = number("cost_max", cost_max, low=cost_min, open_low=True)
         self.cost_max = cost_max
-        self._kernels = _tsallis_kernels
         self._k, self._p, self._B = np.zeros((3, len(self.arms)))
 
     @property
@@ -109,7 +109,7 @@ class TsallisINF(Learner):
     def _ask(self, u: float) -> int:
         kind = self.estimator
         t = self._costs.count + 1.0
-        return self._kernels.tsallis_ask(
+        return loops(KERNELS).tsallis_ask(
             self._k, self.scale, t, kind.rate, kind.baseline, u, self._p, self._B
         )
 
