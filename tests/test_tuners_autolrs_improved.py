@@ -419,6 +419,24 @@ def test_a_rise_that_diverges_after_its_probe_is_undone() -> None:
     )
 
 
+def test_a_group_that_came_while_a_rise_was_watched_outlives_its_undoing() -> None:
+    base_lr = 1 / 1024
+    run = LateCliff(limit=1.5 * base_lr, after=70, base_lr=base_lr)
+    tuner = run.tuner(held_out=SCORED, stages=1)
+    at = math.inf
+    for _ in tuner.train(DATA):
+        if len(tuner.reports) == 1:
+            at = tuner.reports[0].start + tuner.reports[0].probe + 3
+        if tuner.ledger.productive == at:
+            late = {"params": [nn.Parameter(torch.ones(1))], "lr": base_lr}
+            run.optimizer.add_param_group(late)
+    rise, undone = tuner.reports
+    assert rise.scale > 1.0 == undone.scale == tuner.scale
+    assert undone.start == at
+    assert len(run.optimizer.param_groups) == 2
+    assert tuner.ledger.overhead <= 0.5
+
+
 def test_a_raised_scale_is_watched_on() -> None:
     """It diverges long after: the run goes on at the former scale from the last good state."""
     base_lr = 1 / 1024
