@@ -18,6 +18,9 @@ DONE, FAILED, MISTAKE, BUG = 0, 1, 2, 70
 PIPE_CLOSED = 128 + signal.SIGPIPE
 """As a shell reports it."""
 
+MOST = 3000
+"""Characters of what is said of an error: enough for any list of what is allowed."""
+
 TRACEBACK = "RITARD_TRACEBACK"
 """Environment variable: where it is set, every error shows where it was raised."""
 
@@ -132,7 +135,9 @@ def _mistake(error: Any, arguments: Sequence[str]) -> str:
 
 
 def _say(text: str) -> None:
-    print(" ".join(text.splitlines()), file=sys.stderr)
+    line = " ".join(text.splitlines())
+    more = f"... ({len(line)} characters)" if len(line) > MOST else ""
+    print(line[:MOST] + more, file=sys.stderr)
 
 
 if __name__ == "__main__":

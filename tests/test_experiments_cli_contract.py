@@ -209,6 +209,18 @@ def test_a_mistake_has_the_name_of_its_option(wrong, said, here, capsys):
     assert listing(here) == before
 
 
+LONG = {"--schedules": "linear," * 9000, "--storage": "x" * 9000, "--budgets": "1," * 9000}
+LONG |= {"--seeds": "x" * 9000, "--out": "/x" * 9000, "--nosuch" * 9000: "1"}
+
+
+@pytest.mark.parametrize("option", LONG)
+def test_a_mistake_of_any_length_is_told_in_one_short_line(option, here, capsys):
+    assert run(call("compare", option, LONG[option])) in (1, 2)
+    out, err = capsys.readouterr()
+    assert out == "" and err.startswith("error: ") and err.count("\n") == 1
+    assert len(err) < 3100
+
+
 @pytest.mark.parametrize("path", ["nowhere", "folder.json", ""])
 def test_a_log_that_is_no_file_is_named_as_the_argument_it_is(path, here, capsys):
     assert run(["refine", path]) == 2
