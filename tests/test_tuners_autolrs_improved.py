@@ -419,20 +419,33 @@ def test_a_rise_that_diverges_after_its_probe_is_undone() -> None:
     )
 
 
-def test_a_group_that_came_while_a_rise_was_watched_outlives_its_undoing() -> None:
+@pytest.mark.parametrize("inside", [False, True], ids=["between updates", "inside one"])
+def test_a_group_that_came_while_a_rise_was_watched_outlives_its_undoing(inside: bool) -> None:
     base_lr = 1 / 1024
     run = LateCliff(limit=1.5 * base_lr, after=70, base_lr=base_lr)
-    tuner = run.tuner(held_out=SCORED, stages=1)
-    at = math.inf
-    for _ in tuner.train(DATA):
-        if len(tuner.reports) == 1:
-            at = tuner.reports[0].start + tuner.reports[0].probe + 3
-        if tuner.ledger.productive == at:
+
+    def at() -> float:
+        """Updates done when the group comes, three after the probe."""
+        return sum((tuner.reports[0].start, tuner.reports[0].probe, 3)) if tuner.reports else -1
+
+    def thaw(done: int) -> None:
+        if done == at() and len(run.optimizer.param_groups) == 1:
             late = {"params": [nn.Parameter(torch.ones(1))], "lr": base_lr}
             run.optimizer.add_param_group(late)
+
+    def step(batch: Tensor) -> Tensor:
+        loss = run.step(batch)
+        if inside:
+            thaw(tuner.ledger.productive + 1)
+        return loss
+
+    tuner = run.tuner(held_out=SCORED, stages=1, step=step)
+    for _ in tuner.train(DATA):
+        if not inside:
+            thaw(tuner.ledger.productive)
     rise, undone = tuner.reports
     assert rise.scale > 1.0 == undone.scale == tuner.scale
-    assert undone.start == at
+    assert undone.start == at()
     assert len(run.optimizer.param_groups) == 2
     assert tuner.ledger.overhead <= 0.5
 
