@@ -30,6 +30,7 @@ from ritard.solvers.diffusion import (
     reference,
     sample,
 )
+from ritard.solvers.diffusion.saved import same_noise
 from ritard.tuners.solver_search import Noises
 from ritard.tuners.solver_search.canonical import key
 
@@ -130,6 +131,19 @@ def test_a_scaling_that_is_learned_stays_the_tensor_it_is():
     last = replace(schedule.steps[1], scaling=c)
     lower(replace(schedule, steps=(schedule.steps[0], last))).rows[1].terms[0][1].backward()
     assert c.grad is not None and c.grad != 0
+
+
+def test_a_training_table_is_the_same_up_to_rounding_only():
+    rounded = Discrete(tuple(float(np.float32(a)) for a in TRAINED.alphas_cumprod))
+    assert same_noise(TRAINED, rounded)
+    for other in (
+        Discrete.from_betas("scaled_linear", 0.00085, 0.0122),
+        Discrete.from_betas("scaled_linear", 0.00088, 0.012),
+        Discrete.from_betas("scaled_linear", 0.00085, 0.012, 999),
+        VPLinear(),
+    ):
+        assert not same_noise(TRAINED, other)
+        assert not same_noise(other, TRAINED)
 
 
 # ---- shapes that do not fit -----------------------------------------------------------------

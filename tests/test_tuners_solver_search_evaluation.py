@@ -162,6 +162,16 @@ def test_hopeless_candidates_are_rejected_early_and_counted() -> None:
     assert evaluator.cost.rejected == 1
 
 
+def test_rejection_begins_above_the_factor() -> None:
+    evaluator = Evaluator(MODEL, EPS, reject=Reject(4, factor=1.5))
+    first = float(evaluator.per_sample(SAMPLER)[:4].log().mean().exp())
+    for best, rejected in ((first / 1.5 * 1.002, 0), (first / 1.5 / 1.002, 1)):
+        before = evaluator.cost
+        evaluator(SAMPLER, best=best)
+        assert (evaluator.cost - before).rejected == rejected
+    assert (Reject().first, Reject().factor) == (64, 2.0)
+
+
 def test_no_rejection_without_a_reference() -> None:
     evaluator = Evaluator(MODEL, EPS, OnSamples(lambda x: x.abs().mean()), reject=Reject(4))
     assert evaluator(SAMPLER, best=1e-9) > 0.1

@@ -22,6 +22,7 @@ from ritard.solvers.diffusion import (
     VPLinear,
     ddim,
     deis,
+    dpm_solver_2m,
     dpm_solver_2s,
     dpmpp_2m,
     dpmpp_3m,
@@ -50,6 +51,7 @@ from ritard.tuners.solver_search.gradient import _Descent
 from scipy.optimize import minimize_scalar
 
 VP = VPLinear()
+GRID = grids.uniform_lambda(VP, 4)
 TABLES = ("times", "weights", "sums", "network_times")
 SAMPLERS = {
     "ddim": ddim(VP, grids.quadratic_t(VP, 4)),
@@ -285,6 +287,75 @@ def test_the_normal_equations(objective):
     weights = 1 / squares / 12 if objective is None else torch.ones(12) / squares.sum()
     expected = torch.einsum("bdi,bdj,b->ij", J, J, weights.double())
     assert torch.allclose(matrix, expected, rtol=1e-3, atol=1e-5)
+
+
+def test_a_step_solves_the_damped_equations_and_the_damping_follows_its_success():
+    """By NumPy, from the docstring: (H + damping diag H) d = -gradient, x 5 until it helps, / 4."""
+    train = judges(mixture(), train=12)[0]
+    settings = GaussNewton(("times",), noises=12, damping=0.02)
+    fit = _Fit(settings, Unknowns(SAMPLERS["2m"], settings.free), train)
+    gradient, matrix = (part.numpy() for part in fit._normal_equations())
+    before, damping, values = fit.score, 0.02, None
+    while values is None or not train(fit.unknowns.sampler(torch.from_numpy(values))) < before:
+        damping *= 1 if values is None else 5
+        values = np.linalg.solve(matrix + damping * np.diag(np.diag(matrix)), -gradient)
+    assert fit.step(lambda: True)
+    assert fit.values.numpy() == pytest.approx(values, rel=1e-7)
+    assert fit.damping == pytest.approx(damping / 4)
+    tries = iter((True, True, True, False))
+    fit.score = 0.0  # nothing helps
+    assert not fit.step(lambda: next(tries))
+    assert fit.damping == pytest.approx(damping / 4 * 5**3)
+
+
+def test_a_gradient_is_relative_to_the_loss_and_clipped_per_group():
+    train = judges(mixture(), train=12)[0]
+    unknowns = Unknowns(SAMPLERS["2m"], ["times", "weights"])
+    leaf = torch.zeros(unknowns.size, dtype=torch.float64, requires_grad=True)
+    (slope,) = torch.autograd.grad(train.loss(unknowns.table(leaf)).log(), leaf)
+    slopes = unknowns.split(slope)
+    for clip in (1e9, 0.01):
+        descent = _Descent(GradientRefinement(clip=clip), unknowns, train, 10)
+        descent.step()
+        for group, value in descent.values.items():
+            factor = min(1.0, clip / float(slopes[group].norm()))
+            assert torch.allclose(value.grad, slopes[group] * factor, rtol=1e-9)
+
+
+def test_offsets_and_sums_are_in_units_of_a_step_that_is_exact_for_a_constant():
+    """Of noise: sigma_t - alpha_t / alpha_s sigma_s; of data with sigma and alpha exchanged."""
+    for sampler in (dpm_solver_2m(VP, GRID), dpmpp_2m(VP, GRID)):
+        before, nodes = lower(sampler).rows[1], lower(sampler).nodes
+        s, t = nodes[before.base], nodes[before.target]
+        unit = t.sigma - t.alpha / s.alpha * s.sigma
+        if before.kind == "data":
+            unit = t.alpha - t.sigma / s.sigma * s.alpha
+        old = dict(before.terms)
+        for group, other in (("weights", True), ("sums", False)):
+            unknowns = Unknowns(sampler, [group])
+            values = torch.zeros(unknowns.size, dtype=torch.float64)
+            values[0 if other else 1] = 0.25
+            new = dict(unknowns.table(values).detach().rows[1].terms)
+            place = 0 if other else before.base
+            assert new[place] == pytest.approx(old[place] + 0.25 * unit, rel=1e-12)
+            assert sum(new.values()) == pytest.approx(sum(old.values()) + 0.25 * unit * (not other))
+
+
+def test_knots_keep_the_least_distance_however_far_the_unknowns_go():
+    share = 0.01
+    unknowns = Unknowns(dpmpp_2m(VP, GRID), ["times"], min_gap=share)
+    lambdas = [node.lam for node in unknowns.base.nodes]
+    least = share * (lambdas[-1] - lambdas[0])
+    for way in (-80.0, 80.0):
+        moved = unknowns.table(torch.full((unknowns.size,), way, dtype=torch.float64)).detach()
+        gaps = np.diff([node.lam for node in moved.nodes])
+        assert gaps.min() == pytest.approx(least, rel=1e-6)
+    close = (*GRID[:2], GRID[1] - 1e-5, *GRID[2:])  # it has less: half of that then
+    unknowns = Unknowns(dpmpp_2m(VP, close), ["times"], min_gap=share)
+    lambdas = [node.lam for node in unknowns.base.nodes]
+    moved = unknowns.table(torch.full((unknowns.size,), -80.0, dtype=torch.float64)).detach()
+    gaps = np.diff([node.lam for node in moved.nodes])
+    assert gaps.min() == pytest.approx(np.diff(lambdas).min() / 2, rel=1e-6)
 
 
 # ---- problems with a known answer --------------------------------------------------------

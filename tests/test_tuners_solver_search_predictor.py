@@ -10,7 +10,7 @@ from ritard.solvers.diffusion import EDM, SolverSchedule, SolverStep
 from ritard.tuners.solver_search import Predictor, Space, random_schedule
 from ritard.tuners.solver_search.archive import Archive
 from ritard.tuners.solver_search.encode import WIDTH, encode
-from ritard.tuners.solver_search.predictor import Ensemble, forward, ranking_loss
+from ritard.tuners.solver_search.predictor import Ensemble, _shares, forward, ranking_loss
 from scipy.stats import kendalltau
 
 NOISE = EDM(20.0, 0.01)
@@ -174,6 +174,63 @@ def test_tokens_hold_what_decides_a_schedule() -> None:
     assert len({row.tobytes() for row in rows}) == len(rows)
     assert all(row.shape == (4, WIDTH) for row in rows)
     assert all(np.array_equal(row[3], rows[-2][3]) for row in rows[:-1])
+
+
+def test_a_token_begins_with_where_its_step_lies() -> None:
+    schedule = SolverSchedule(
+        NOISE,
+        (20.0, 5.0, 1.0, 0.01),
+        (SolverStep(), SolverStep(order=2, start=2, scaling=100.0), SolverStep("noise", 2)),
+    )
+    lambdas = -np.log(schedule.times)
+    places = (lambdas - lambdas[0]) / (lambdas[-1] - lambdas[0])
+    tokens = encode([schedule])[0][0]
+    for i, base in ((1, 0), (2, 0), (3, 2)):
+        share = places[i] - places[i - 1]
+        expected = [places[i - 1], places[i], (lambdas[i] - lambdas[base]) / 4]
+        expected += [np.log(3 * share), 3 / 10]
+        for wave in (1, 2, 4, 8):
+            expected += [np.sin(np.pi * wave * places[i]), np.cos(np.pi * wave * places[i])]
+        assert tokens[i - 1, :13] == pytest.approx(expected, rel=1e-12, abs=1e-12)
+    assert tokens[1].max() == 3.0  # a huge scaling is clipped
+    assert (tokens[:, 4] == 0.3).all()
+
+
+def test_the_first_weights_lie_within_their_fans_and_the_forget_gate_is_open() -> None:
+    ensemble = Ensemble(Predictor(members=3, hidden=5), seed=1)
+    weights = {n: np.array(p) for n, p in ensemble.state_dict().items()}
+    fans = {"input": WIDTH, **dict.fromkeys(weights.keys() - {"input"}, 5)}
+    weights["bias"][..., :5] -= 1.0
+    for name, values in weights.items():
+        assert np.abs(values).max() <= 1 / math.sqrt(fans[name]) + 1e-15
+    assert np.abs(weights["input"]).max() > 0.999 / math.sqrt(WIDTH)
+    assert np.abs(weights["recurrent"]).max() > 0.99 / math.sqrt(5)
+    assert abs(weights["bias"][..., :5].mean()) < 0.2
+
+
+def test_better_ranks_are_drawn_more_often() -> None:
+    """Rank r of n of one NFE counts as 1 / (r + n / 5)."""
+    logs = torch.tensor([0.3, -1.0, 2.0, 0.1, 0.2], dtype=torch.float64)
+    shares = _shares(logs, torch.tensor([4, 4, 4, 7, 7]))
+    expected = [1 / (1 + 0.6), 1 / 0.6, 1 / (2 + 0.6), 1 / 0.4, 1 / (1 + 0.4)]
+    assert shares.tolist() == pytest.approx(expected, rel=1e-12)
+
+
+def test_pairs_count_from_the_least_difference_on() -> None:
+    settings = Predictor(least=0.1, margin=1.0)
+    zeros = torch.zeros(1, 2, dtype=torch.float64)
+    for gap, loss in ((0.0999, 0.0), (0.1001, 1.0)):
+        logs = torch.tensor([[0.0, gap]], dtype=torch.float64)
+        assert float(ranking_loss(zeros, logs, torch.ones(1, 2), settings)) == loss
+
+
+def test_adams_first_step_is_the_rate() -> None:
+    """Where there is a gradient, it moves each weight by lr, whatever the gradient's size."""
+    ensemble = Ensemble(Predictor(members=2, hidden=4, steps=1, lr=0.003), seed=0)
+    before = ensemble.state_dict()
+    ensemble.fit(_archive(_schedules(20)), 0)
+    moves = np.abs(np.array(ensemble.state_dict()["layer_2"]) - np.array(before["layer_2"]))
+    assert moves.max() == pytest.approx(0.003, rel=1e-4)
 
 
 def test_infinite_ends_have_tokens() -> None:

@@ -238,5 +238,5 @@ def _shares(logs: Tensor, groups: Tensor) -> Tensor:
     for group in groups.unique():
         rows = groups == group
         rank = logs[rows].argsort(stable=True).argsort(stable=True).double()
-        shares[rows] = 1 / (rank + rows.sum() / 5)
+        shares[rows] = 1 / (rank + len(rank) / 5)
     return shares
