@@ -85,6 +85,49 @@ def test_children_of_two_and_three_are_valid_and_cost_the_same(
     _valid(difference(a, b, c, ALL, rng), a)
 
 
+def _near(*shares: float, scaling: float = 0.0) -> SolverSchedule:
+    """A schedule of EDM with steps in lambda in these shares, of order 2 from the second on."""
+    noise = EDM(20.0, 0.01)
+    total = math.log(20.0 / 0.01)
+    places = np.cumsum([0.0, *shares]) / sum(shares) * total - math.log(20.0)
+    times = (20.0, *(float(noise.time_at(float(lam))) for lam in places[1:-1]), 0.01)
+    steps = [SolverStep()] + [SolverStep(order=2, scaling=scaling)] * (len(shares) - 1)
+    return SolverSchedule(noise, times, tuple(steps))
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_difference_moves_scalings_and_steps_by_a_factor_of_the_others_difference(seed):
+    factor = np.random.default_rng(seed).uniform(0.2, 1.0)
+    base, a, b = _near(3, 4, 5), _near(3, 4, 5, scaling=0.3), _near(3, 4, 5, scaling=-0.1)
+    decided = difference(base, a, b, Space(times=False), np.random.default_rng(seed))
+    for step in decided.steps[1:]:
+        assert step.scaling == pytest.approx(factor * 0.4, rel=1e-9)
+    assert decided.times == base.times
+    base, a, b = _near(3, 4, 5), _near(4, 4, 3), _near(4, 3, 4)
+    timed = difference(base, a, b, Space(scaling=0.0), np.random.default_rng(seed))
+    steps = [np.diff([node.lam for node in s.nodes]) for s in (base, a, b)]
+    expected = steps[0] * (steps[1] / steps[2]) ** factor
+    found = np.diff([node.lam for node in timed.nodes])
+    assert found == pytest.approx(expected / expected.sum() * steps[0].sum(), rel=1e-5)
+
+
+def test_a_crossover_in_between_is_linear_in_lambda():
+    one, two = _near(3, 4, 5), _near(4, 4, 3)
+    lambdas = [np.array([node.lam for node in s.nodes]) for s in (one, two)]
+    seen = 0
+    for seed in range(30):
+        rng = np.random.default_rng(seed)
+        swapped, way = rng.random() < 0.5, rng.integers(3)
+        if way != 2:
+            continue
+        share, seen = rng.uniform(-0.25, 1.25), seen + 1
+        first, second = lambdas[::-1] if swapped else lambdas
+        child = crossover(one, two, np.random.default_rng(seed))
+        expected = (1 - share) * first + share * second
+        assert [node.lam for node in child.nodes] == pytest.approx(list(expected), rel=1e-9)
+    assert seen > 3
+
+
 @given(cases)
 @settings(max_examples=60, deadline=None)
 def test_the_canonical_form_is_the_same_sampler_and_its_own(case: tuple[int, int, int]) -> None:
