@@ -60,7 +60,7 @@ WRONG = {
     "--threads": ["0", "1.5", "1025"],
     "--accelerator": ["abacus"] + ["mps"] * (sys.platform != "darwin"),
     "--save": ["schedule.txt", "file/s.json", "folder.json"],
-    "--out": ["file", "file/below"],
+    "--out": ["file", "file/below", "link-to-nothing"],
 }
 
 
@@ -90,6 +90,7 @@ def here(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "file").write_text("")
     (tmp_path / "folder.json").mkdir()
+    (tmp_path / "link-to-nothing").symlink_to("nothing")
     GradNorms.of([4.0, 3.0, 2.0, 2.0, 1.0] * 8).save("norms.jsonl")
     return tmp_path
 

@@ -170,8 +170,8 @@ def writable_folder(name: str, path: Path, given: Path | None = None) -> Path:
         ValueError: it cannot.
     """
     told = str(given or path)
-    # os.path, unlike pathlib, takes what may not be looked at for missing.
-    existing = next(p for p in (path.absolute(), *path.absolute().parents) if os.path.exists(p))
+    # A link to nothing is there, too; what may not be looked at is not, where pathlib would raise.
+    existing = next(p for p in (path.absolute(), *path.absolute().parents) if os.path.lexists(p))
     if not existing.is_dir():
         raise ValueError(f"{name}={told!r}: {existing} is a file, not a folder")
     if not os.access(existing, os.W_OK | os.X_OK):
