@@ -7,6 +7,7 @@ import pickle
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from ritard.solvers.linear.gallery import (
@@ -376,6 +377,10 @@ def test_other_files_are_refused(tmp_path):
         (lambda: Heat()[::-1], "forward"),
         (lambda: next(Heat(steps=3).systems(4)), "start=4"),
         (lambda: next(Heat().systems(0, np.ones(5))), r"\(576,\), got \(5,\)"),
+        (lambda: next(Heat(nx=2).systems(1, np.array([np.nan]))), "x: entry 0 is nan"),
+        (lambda: Shift(np.ones((2, 3))), r"A: expected a square matrix, got shape \(2, 3\)"),
+        (lambda: Shift(np.eye(2), [1, np.inf]), "direction: entry 1 is inf"),
+        (lambda: Shift(np.eye(2))(np.nan), "shift=nan"),
     ],
 )
 def test_mistakes_are_named(call, message):
@@ -383,3 +388,24 @@ def test_mistakes_are_named(call, message):
         call()
     with pytest.raises(IndexError):
         Heat(steps=3)[3]
+    for call in (
+        lambda: next(Heat(nx=2).systems(1, np.array([1j]))),
+        lambda: Shift(1j * np.eye(2)),
+    ):
+        with pytest.raises(TypeError, match=r"(A|x): expected .*real"):
+            call()
+
+
+def test_settings_are_plain_numbers_whatever_they_came_as():
+    for make in (
+        lambda one: Heat(nx=one(4), steps=one(3), dt=one(1)),
+        lambda one: VariableHeat(one(4), one(3), one(1), contrast=one(2), radius=one(1)),
+        lambda one: Beta(one(1), one(2), one(3), one(4)),
+        lambda one: LogUniform(one(1), one(2)),
+    ):
+        for one in (np.int64, torch.tensor, np.array):
+            assert repr(make(one)) == repr(make(int)) and make(one) == make(int)
+    given = Parametric(Shift([[2.0]]), LOW_VARIANCE, np.array(3), torch.tensor(4))
+    assert [s.b.tolist() for s in given] == [s.b.tolist() for s in Parametric(
+        Shift(csr_array([[2.0]])), LOW_VARIANCE, length=3, seed=4
+    )]  # fmt: skip

@@ -132,9 +132,16 @@ class Slice(Family):
         yield system
 
 
+def keep(family: Any, **checked: Any) -> None:
+    """Set fields of a frozen dataclass to what their checks gave: Python's plain numbers."""
+    for name, value in checked.items():
+        object.__setattr__(family, name, value)
+
+
 def check_start(start: int, family: Family) -> int:
     """The number, if there is or could come such a system."""
-    if whole("start", start) > len(family):
+    start = whole("start", start)
+    if start > len(family):
         raise ValueError(f"start={start}: the family has {len(family)} systems")
     return start
 

@@ -25,8 +25,9 @@ from scipy.fft import dstn, idstn
 from scipy.sparse.linalg import splu
 
 from ....schedules._checks import number, whole
+from .. import _checks
 from ..stencil import Stencil
-from .family import Family, System, Vector, Walk, check_start
+from .family import Family, System, Vector, Walk, check_start, keep
 
 
 @dataclass(frozen=True)
@@ -44,9 +45,8 @@ class HeatEquation(Family):
     dt: float = 1e-3
 
     def __post_init__(self) -> None:
-        whole("nx", self.nx, low=2)
-        whole("steps", self.steps, low=1)
-        number("dt", self.dt, low=0, open_low=True)
+        keep(self, nx=whole("nx", self.nx, low=2), steps=whole("steps", self.steps, low=1))
+        keep(self, dt=number("dt", self.dt, low=0, open_low=True))
 
     def __len__(self) -> int:
         return self.steps
@@ -115,10 +115,10 @@ class HeatEquation(Family):
                 u = self.solve(step, system.b) if sent is None else self._checked(sent)
 
     def _checked(self, x: Vector) -> Vector:
-        n = (self.nx - 1) ** 2
-        if np.shape(x) != (n,):
-            raise ValueError(f"x: expected a solution of shape ({n},), got {np.shape(x)}")
-        return np.asarray(x, np.float64)
+        n, found = (self.nx - 1) ** 2, _checks.real("x", x)
+        if found.shape != (n,):
+            raise ValueError(f"x: expected a solution of shape ({n},), got {found.shape}")
+        return found
 
 
 @dataclass(frozen=True)
@@ -175,8 +175,8 @@ class VariableHeat(HeatEquation):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        number("contrast", self.contrast, low=0, open_low=True)
-        number("radius", self.radius, low=0, open_low=True)
+        keep(self, contrast=number("contrast", self.contrast, low=0, open_low=True))
+        keep(self, radius=number("radius", self.radius, low=0, open_low=True))
 
     def conductivity(self, x: Vector, y: Vector, t: float) -> Vector:
         """k(t, x)."""

@@ -9,7 +9,7 @@ from typing import Protocol
 import numpy as np
 
 from ....schedules._checks import number
-from .family import Vector
+from .family import Vector, keep
 
 
 class Parameters(Protocol):
@@ -42,9 +42,9 @@ class Beta:
     high: float = 1.0
 
     def __post_init__(self) -> None:
-        number("a", self.a, low=0, open_low=True)
-        number("b", self.b, low=0, open_low=True)
-        number("high", self.high, low=number("low", self.low))
+        keep(self, a=number("a", self.a, low=0, open_low=True), low=number("low", self.low))
+        keep(self, b=number("b", self.b, low=0, open_low=True))
+        keep(self, high=number("high", self.high, low=self.low))
 
     def draw(self, rng: np.random.Generator, count: int) -> Vector:
         """Independent draws."""
@@ -68,7 +68,8 @@ class LogUniform:
     high: float
 
     def __post_init__(self) -> None:
-        number("high", self.high, low=number("low", self.low, low=0, open_low=True))
+        keep(self, low=number("low", self.low, low=0, open_low=True))
+        keep(self, high=number("high", self.high, low=self.low))
 
     def draw(self, rng: np.random.Generator, count: int) -> Vector:
         """Independent draws."""

@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 from scipy.sparse import csr_array
 
-from ....schedules._checks import whole
-from .family import Family, System, Vector, Walk, check_start
+from ....schedules._checks import number, whole
+from .. import _checks
+from .family import Family, System, Vector, Walk, check_start, keep
 from .parameters import Parameters
 
 
@@ -40,8 +41,7 @@ class Parametric(Family):
     def __post_init__(self) -> None:
         if not callable(self.matrix):
             raise TypeError(f"matrix={self.matrix!r}: expected a function of the parameter")
-        whole("length", self.length, low=1)
-        whole("seed", self.seed)
+        keep(self, length=whole("length", self.length, low=1), seed=whole("seed", self.seed))
 
     @property
     def context_range(self) -> tuple[float, float]:
@@ -67,29 +67,32 @@ class Parametric(Family):
     def systems(self, start: int = 0, x: Vector | None = None) -> Walk:
         """As of any family; solutions that are sent change nothing."""
         del x
-        for number in range(check_start(start, self), self.length):
-            yield self.system(number)
+        for t in range(check_start(start, self), self.length):
+            yield self.system(t)
 
 
 class Shift:
     """c -> A + c diag(direction).
 
     Args:
-        A: Sparse matrix (n, n) that stores its diagonal.
+        A: Real sparse matrix (n, n) that stores its diagonal, or a dense one.
         direction: Vector (n,), by default of ones. With the diagonal of A the shift acts alike on
             rows of any scale.
 
     Raises:
-        ValueError: the direction has another length, or a diagonal entry is not stored.
+        TypeError: A or the direction holds no real numbers.
+        ValueError: A is not square, the direction has another length, one of them is not finite,
+            or a diagonal entry is not stored.
     """
 
     def __init__(self, A: Any, direction: Vector | None = None) -> None:
-        n = A.shape[0]
-        given = np.ones(n) if direction is None else np.asarray(direction, np.float64)
+        sparse = _checks.matrix(A)
+        if sparse.dtype.kind == "c":
+            raise TypeError(f"A: expected a real matrix, got dtype {sparse.dtype}")
+        n, sparse = sparse.shape[0], csr_array(sparse, dtype=np.float64, copy=True)
+        given = np.ones(n) if direction is None else _checks.real("direction", direction)
         if given.shape != (n,):
             raise ValueError(f"direction: expected shape ({n},), got {given.shape}")
-        sparse = csr_array(A, dtype=np.float64, copy=True)
-        sparse.sum_duplicates()
         rows = np.repeat(np.arange(n), np.diff(sparse.indptr))
         self._places = np.flatnonzero(rows == sparse.indices)
         if missing := set(range(n)) - set(sparse.indices[self._places].tolist()):
@@ -97,9 +100,13 @@ class Shift:
         self._sparse, self._direction = sparse, given
 
     def __call__(self, shift: float) -> csr_array:
-        """The shifted matrix; its pattern is shared, its values are new."""
+        """The shifted matrix; its pattern is shared, its values are new.
+
+        Raises:
+            TypeError, ValueError: the shift is no finite number.
+        """
         data = self._sparse.data.copy()
-        data[self._places] += shift * self._direction
+        data[self._places] += number("shift", shift) * self._direction
         parts = (data, self._sparse.indices, self._sparse.indptr)
         return csr_array(parts, shape=self._sparse.shape)
 
