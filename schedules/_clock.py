@@ -40,7 +40,8 @@ class Clock:
         """Add samples or tokens; ValueError where the budget advances by itself."""
         if self._budget.unit not in ("samples", "tokens"):
             raise ValueError(f"advance: a budget in {self._budget.unit} advances by itself")
-        self.elapsed += number("amount", amount, low=0)
+        elapsed = self.elapsed + number("amount", amount, low=0)
+        self.elapsed = number("elapsed", elapsed)  # two that fit may not fit together
 
     def tick(self, epoch: int | None) -> None:
         """Go on to now, or back to the start (epoch 0)."""

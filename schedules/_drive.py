@@ -68,6 +68,7 @@ class Drive:
 def check_schedules(schedule: PerGroup | Mapping[str, PerGroup]) -> None:
     """Refuse what ScheduleLR takes for no optimizer (TypeError, ValueError)."""
     for name, given in _by_entry(schedule).items():
+        Entry(name)
         _checked(name, given)
 
 

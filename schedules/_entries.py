@@ -23,7 +23,7 @@ class Entry:
     """
 
     def __init__(self, name: str) -> None:
-        match = _NAME.fullmatch(name)
+        match = _NAME.fullmatch(name) if isinstance(name, str) else None  # pyright: ignore[reportUnnecessaryIsInstance]
         if match is None:
             raise ValueError(f"entry {name!r}: expected a name such as 'lr' or 'betas[0]'")
         self.name = name
@@ -82,6 +82,11 @@ class Entry:
                 base = self._settled(group, groups)
             found.append(base)
         return found
+
+    def rebase(self, groups: Sequence[Group], bases: Sequence[float]) -> None:
+        """Take other base values, one for each group."""
+        for group, base in zip(groups, bases, strict=True):
+            group[self.initial] = base
 
     def holds(self, groups: Sequence[Group], values: Sequence[float]) -> bool:
         """Whether the groups hold exactly these values, as far as a tensor's precision goes."""

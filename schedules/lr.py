@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import warnings
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -14,7 +14,7 @@ from torch.optim.lr_scheduler import LRScheduler
 from ._checks import number, whole
 from ._clock import Clock
 from ._drive import PerGroup, checked_drives
-from ._entries import Entry, Group
+from ._entries import Entry
 from ._lengths import MOST
 from ._pace import too_slow
 from ._state import check_state
@@ -204,11 +204,13 @@ class ScheduleLR(LRScheduler):
         self, values: Sequence[float]
     ) -> None:
         groups = self.optimizer.param_groups
+        if not isinstance(values, Iterable):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise TypeError(f"base_lrs={values!r}: expected a list, one rate for each group")
         checked = [float(number("base_lrs", value)) for value in values]
         if len(checked) != len(groups):
             raise ValueError(f"base_lrs={checked}: expected {len(groups)}, one for each group")
         with self._whole():
-            _set_bases(groups, Entry("lr"), checked)
+            Entry("lr").rebase(groups, checked)
             self.apply()
 
     def get_last_lr(self) -> list[Any]:
@@ -261,7 +263,7 @@ class ScheduleLR(LRScheduler):
             self._scale = float(state_dict["scale"])
             for drive in self._drives:
                 drive.entry.adopt(groups)  # a loaded optimizer may share tensors again
-                _set_bases(groups, drive.entry, state_dict["bases"][drive.entry.name])
+                drive.entry.rebase(groups, state_dict["bases"][drive.entry.name])
             if state_dict["in_charge"]:
                 self.apply()
 
@@ -293,8 +295,3 @@ class ScheduleLR(LRScheduler):
             for part, kept in before:
                 part.update(kept)
             raise
-
-
-def _set_bases(groups: list[Group], entry: Entry, bases: Sequence[float]) -> None:
-    for group, base in zip(groups, bases, strict=True):
-        group[entry.initial] = base

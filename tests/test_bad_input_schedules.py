@@ -232,6 +232,7 @@ SCHEDULER = [
         lambda o: ScheduleLR(o, Linear(), Budget.tokens(9), 3),
         on=optimizer,
     ),
+    Wrong("ScheduleLR", ("entry 1",), lambda o: ScheduleLR(o, {1: Linear()}, 9), on=optimizer),
     Wrong("ScheduleLR", ("schedule={}",), lambda o: ScheduleLR(o, {}, 9), on=optimizer),
     Wrong(
         "ScheduleLR",
@@ -253,6 +254,13 @@ SCHEDULER = [
         on=lambda: both(Budget.tokens(90)),
     ),
     Wrong("ScheduleLR.advance", ("steps",), lambda b: b.scheduler.advance(1), on=both),
+    Wrong(
+        "ScheduleLR",
+        ("base_lrs=0.1", "list"),
+        lambda b: setattr(b.scheduler, "base_lrs", 0.1),
+        TypeError,
+        both,
+    ),
     Wrong("ScheduleLR.step", ("epoch=-2",), lambda b: b.scheduler.step(-2), on=both),
     Wrong("ScheduleLR", ("position=-1",), lambda b: setattr(b.scheduler, "position", -1), on=both),
     Wrong(
@@ -324,6 +332,8 @@ SCHEDULER = [
         on=both,
     ),
     Wrong("ScheduleCallback", ("total_steps=0",), lambda: ScheduleCallback(Linear(), 0)),
+    Wrong("ScheduleCallback", ("entry 1", "'lr'"), lambda: ScheduleCallback({1: Linear()}, 10)),
+    Wrong("ScheduleCallback", ("entry 'a b'",), lambda: ScheduleCallback({"a b": Linear()}, 10)),
     Wrong("ScheduleCallback", ("'rex'",), lambda: ScheduleCallback("rex", 10), TypeError),
     Wrong("ScheduleCallback", ("optimizer=-1",), lambda: ScheduleCallback(Linear(), 9, -1)),
 ]

@@ -120,6 +120,15 @@ def test_amounts_add_up_between_steps_and_may_be_tensors() -> None:
     json.dumps(scheduler.state_dict())
 
 
+def test_reports_that_together_are_no_number_are_refused() -> None:
+    scheduler = ScheduleLR(optimizer_of(), REX(), Budget.tokens(10))
+    scheduler.advance(1.7e308)
+    with pytest.raises(ValueError, match="elapsed=inf: expected a finite number"):
+        scheduler.advance(1.7e308)
+    assert scheduler.elapsed == 1.7e308
+    scheduler.load_state_dict(scheduler.state_dict())
+
+
 @pytest.mark.parametrize("bad", [-1, -1e-9, float("nan"), float("inf")])
 def test_the_clock_never_goes_back(bad: float) -> None:
     scheduler = ScheduleLR(optimizer_of(), WARM, Budget.tokens(1000))
