@@ -305,6 +305,14 @@ def test_a_part_of_an_evaluation_counts_as_one_and_parts_add_up() -> None:
         evaluator.settle()
 
 
+def test_many_parts_add_up_to_whole_evaluations() -> None:
+    evaluator = Evaluator(MODEL, EPS)
+    with evaluator.charged(2), torch.no_grad():
+        for _ in range(400):
+            evaluator.model(EPS, 1.0)
+    assert evaluator.cost.evaluations == 200
+
+
 def test_the_history_of_a_search_has_what_changed_the_best() -> None:
     books = Books(2)
     for t, score in ((5.0, 3.0), (4.0, 2.0), (3.0, 2.0), (2.0, math.inf), (1.0, 1.0)):
