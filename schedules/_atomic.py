@@ -50,7 +50,7 @@ def _locked_file(path: Path, prefix: str) -> tuple[int, Path]:
     while True:
         # The suffix stays last: drawing libraries read the format from it.
         handle, name = tempfile.mkstemp(prefix=prefix, suffix=path.suffix, dir=path.parent)
-        if not _lock(handle, wait=True) or os.fstat(handle).st_nlink:
+        if not lock(handle, wait=True) or os.fstat(handle).st_nlink:
             return handle, Path(name)
         os.close(handle)  # another writer removed it before it was locked
 
@@ -58,11 +58,11 @@ def _locked_file(path: Path, prefix: str) -> tuple[int, Path]:
 def _remove_if_left(temporary: Path) -> None:
     """Remove the temporary file of a writer that was killed: nobody holds its lock any more."""
     with suppress(OSError), temporary.open("rb") as file:
-        if _lock(file.fileno()):
+        if lock(file.fileno()):
             temporary.unlink()
 
 
-def _lock(handle: int, wait: bool = False) -> bool:
+def lock(handle: int, wait: bool = False) -> bool:
     """Lock an open file, which the system unlocks when its process ends; False if it cannot be."""
     try:
         import fcntl

@@ -7,11 +7,14 @@ import os
 import tempfile
 import warnings
 from collections.abc import Callable
+from contextlib import suppress
 from functools import cache
 from importlib import import_module
 from pathlib import Path
 from threading import Lock
 from typing import Any
+
+from ..schedules._atomic import lock
 
 _LOCK = Lock()
 
@@ -55,11 +58,33 @@ def compiler(module: str, **options: Any) -> Callable[[Callable[..., Any]], Any]
             place = _place(Path(module).parent, Path(before or _user_caches()))
             config.CACHE_DIR = str(place or "")  # it is read here, and only here
             try:
-                return numba.njit(cache=place is not None, nogil=True, **options)(function)
+                loop = numba.njit(cache=place is not None, nogil=True, **options)(function)
             finally:
                 config.CACHE_DIR = before
+        if place is not None:
+            _guard(loop, place)
+        return loop
 
     return compiled
+
+
+def _guard(loop: Any, place: Path) -> None:
+    """Let one process at a time keep machine code, and go on where the disk is full.
+
+    Two processes that write numba's index of a loop at once can leave one that names the other's
+    machine code; and numba lets an OSError of its cache end the call that compiled.
+    """
+    cache: Any = getattr(loop, "_cache", None)  # numba's own; without it all is as numba has it
+    save: Callable[..., None] | None = getattr(cache, "save_overload", None)
+    if save is None:
+        return
+
+    def guarded(*compiled: Any) -> None:
+        with suppress(OSError), (place / "lock").open("wb") as file:
+            lock(file.fileno(), wait=True)
+            save(*compiled)
+
+    cache.save_overload = guarded
 
 
 def _user_caches() -> str:

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -70,3 +71,30 @@ def test_where_nothing_can_be_written_it_is_compiled_all_the_same(run, tmp_path:
     (tmp_path / "caches").write_text("a file")
     (tmp_path / "sources" / "__pycache__").write_text("numba's next choice")
     assert run() == [1, 0]
+
+
+def test_a_full_disk_keeps_nothing_and_stops_nobody(run, tmp_path: Path) -> None:
+    """A limit on the size of files, which holds for root too, stands for the disk."""
+    limit = "import resource\nresource.setrlimit(resource.RLIMIT_FSIZE, (64, 64))\n"
+    loop = tmp_path / "sources" / "loop.py"
+    loop.write_text(limit + LOOP)
+    assert run() == [1, 0] and run() == [1, 0]
+    assert not list((tmp_path / "caches").rglob("*.nbc"))
+
+
+def test_processes_write_the_index_one_after_the_other(run, tmp_path: Path) -> None:
+    """While another process writes, a loop that is compiled waits with what it has."""
+    fcntl = pytest.importorskip("fcntl")
+    assert run() == [1, 0]
+    place = next((tmp_path / "caches").rglob("lock"))
+    for kept in place.parent.rglob("*.nb?"):
+        kept.unlink()
+    with place.open("wb") as file, ThreadPoolExecutor(1) as pool:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        other = pool.submit(run)
+        with pytest.raises(TimeoutError):
+            other.result(timeout=4)
+        assert not list(place.parent.rglob("*.nb?"))
+        fcntl.flock(file, fcntl.LOCK_UN)
+        assert other.result() == [1, 0]
+    assert run() == [1, 1]
