@@ -218,7 +218,8 @@ def test_nothing_of_a_hundred_fits_lives_on(fit):
 
     ended = []
     once()
-    fits = 100 if fit is not fit_searched else 20
+    # A search is slow; yet enough that what a process allocates but once counts for little.
+    fits = 100 if fit is not fit_searched else 60
     assert growth(once, fits) < 2_000  # the weak references themselves, and what torch counts
     gc.collect()
     assert not [ref for pair in ended for ref in pair if ref() is not None]
