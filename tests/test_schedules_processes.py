@@ -181,6 +181,7 @@ def ddp_worker(folder: Path, strategy: str = "ddp") -> None:
         report(folder, name, **values, weights=module.net.weight.tolist())
         if strategy != "ddp" or "TORCHELASTIC_RUN_ID" not in os.environ:
             break  # Lightning's own launcher starts the other process once
+    leave()
 
 
 @pytest.fixture(scope="module")
