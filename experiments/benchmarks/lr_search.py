@@ -95,12 +95,18 @@ class Optuna(Random):
 class ScikitLearn(Random):
     """scikit-learn's process with its own fit, our acquisition, start and treatment of NaN."""
 
+    def __init__(self, seed: int) -> None:
+        super().__init__(seed)
+        self.seed = seed
+
     def _fit(self) -> Any:
         costs = np.array([cost for cost, _ in self.told])
         costs[np.isinf(costs)] = costs[np.isfinite(costs)].max(initial=0.0)
         x = np.array([[math.log(at / LOW) / math.log(HIGH / LOW)] for _, at in self.told])
         kernel = ConstantKernel() * Matern(0.3, nu=2.5) + WhiteKernel(0.01)
-        process = GaussianProcessRegressor(kernel, normalize_y=True, n_restarts_optimizer=2)
+        process = GaussianProcessRegressor(
+            kernel, normalize_y=True, n_restarts_optimizer=2, random_state=self.seed
+        )
         return process.fit(x, costs), x
 
     def ask(self) -> float:
