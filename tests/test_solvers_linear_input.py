@@ -222,6 +222,7 @@ def test_a_zero_row_of_a_sparse_matrix_is_named() -> None:
         ({"omega": "1"}, TypeError, "omega='1'"),
         ({"rtol": -1e-5}, ValueError, "rtol=-1e-05"),
         ({"rtol": math.nan}, ValueError, "rtol=nan"),
+        ({"rtol": -(10**400)}, ValueError, r"rtol=-10+\.\.\. \(402 characters\)"),
         ({"atol": None}, ValueError, "atol=None"),
         ({"maxiter": -1}, ValueError, "maxiter=-1"),
         ({"maxiter": 2.5}, TypeError, "maxiter=2.5"),
@@ -235,6 +236,13 @@ def test_bad_arguments(arguments: dict[str, object], error: type[Exception], mes
             function(A, **call)
     with pytest.raises(error, match=message):
         solve(A, **call)
+
+
+@pytest.mark.parametrize("name", ["rtol", "atol"])
+def test_an_infinite_tolerance_stops_at_once(name: str) -> None:
+    """As in SciPy; so does an int that no float holds."""
+    for value in (math.inf, 10**400):
+        assert solve(A, B, **{name: value}).iterations == 0
 
 
 def test_bad_choices() -> None:

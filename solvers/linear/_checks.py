@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
 from scipy.sparse.linalg import LinearOperator
 
-from ...schedules._checks import number, plain
+from ...schedules._checks import number, plain, shown
 from ._engine import Array
 
 KINDS = "fdFD"
@@ -124,8 +125,11 @@ def tolerance(name: str, value: Any) -> float:
     """A number >= 0, infinity allowed as in SciPy."""
     value = plain(value)
     if isinstance(value, bool) or not isinstance(value, int | float) or not value >= 0:
-        raise ValueError(f"{name}={value!r}: expected a number >= 0")
-    return float(value)
+        raise ValueError(f"{name}={shown(value)}: expected a number >= 0")
+    try:
+        return float(value)
+    except OverflowError:  # an int that no float holds
+        return math.inf
 
 
 def relaxation(omega: Any) -> float:
