@@ -8,7 +8,7 @@ from typing import Any
 import lightning as L
 import pytest
 import torch
-from lightning.pytorch.callbacks import Callback, ModelCheckpoint
+from lightning.pytorch.callbacks import Callback, ModelCheckpoint, StochasticWeightAveraging
 from ritard.schedules import Constant, Cosine, ScheduleCallback, Tabulated
 from ritard.tuners.autolrs import AutoLRSCallback
 from torch import Tensor, nn
@@ -293,6 +293,9 @@ def test_what_cannot_be_tuned_is_refused() -> None:
         fit(Scheduled(), tuner())
     with pytest.raises(ValueError, match="held_out: it has 0 batches"):
         fit(Module(), tuner(held_out=[]))
+    averaging = StochasticWeightAveraging(swa_lrs=1e-2)
+    with pytest.raises(ValueError, match="StochasticWeightAveraging takes over the learning rate"):
+        fit(Module(), averaging, tuner(), max_steps=-1, max_epochs=4)
     with pytest.raises(ValueError, match="candidates=1"):
         tuner(candidates=1)
     with pytest.raises(RuntimeError, match="no fit yet"):

@@ -56,7 +56,8 @@ class AutoLRSCallback(Callback):
 
     Raises:
         ValueError: when fit starts: manual optimization, several optimizers, an optimizer that
-            has a scheduler already, a horizon that cannot be told, too few batches to score on.
+            has a scheduler already, a horizon that cannot be told, too few batches to score on,
+            StochasticWeightAveraging beside it.
         AllDiverged: while training, as :class:`AutoLRS`.
 
     Example:
@@ -98,6 +99,11 @@ class AutoLRSCallback(Callback):
             raise ValueError(
                 f"AutoLRSCallback: {type(trainer.strategy).__name__} makes updates by itself, and "
                 "they cannot be tried beside the run"
+            )
+        if any(map(_takes_the_rate, trainer.callbacks)):
+            raise ValueError(
+                "AutoLRSCallback: StochasticWeightAveraging takes over the learning rate at its "
+                "swa_epoch_start, in the middle of a search; use it in a run of schedule()"
             )
         check_rates(trainer.optimizers[0])
         self._schedule.on_fit_start(trainer, pl_module)
@@ -213,3 +219,8 @@ class AutoLRSCallback(Callback):
         moved = [(training.to_device(batch), i) for i, batch in enumerate(found)]
         random.restore()
         return moved
+
+
+def _takes_the_rate(callback: Any) -> bool:
+    """Whether it is Lightning's StochasticWeightAveraging, of either package."""
+    return any(kind.__name__ == "StochasticWeightAveraging" for kind in type(callback).__mro__)
