@@ -83,6 +83,7 @@ def test_bad_theory() -> None:
         (lambda: convergence_rate(2.0, 0.5), "omega=2.0"),
         (lambda: optimal_omega_cg(0.4), "mu=0.4"),
         (lambda: optimal_omega_cg(4.0, 0.1), "nu=0.1"),
+        (lambda: optimal_omega_cg(4.0, -0.2501), "nu=-0.2501"),
         (lambda: jacobi_radius(np.eye(2), steps=0), "steps=0"),
     ):
         with pytest.raises(ValueError, match=message):
@@ -124,3 +125,11 @@ def test_tables_of_the_papers_family() -> None:
         Stencil((3, 3), 1.0, 3, 3, 3, 3), [0.0], [1.5], np.ones((1, 9)), maxiter=900
     )
     assert diverging[0, 0] == 900
+
+
+def test_tables_stop_at_the_tolerance_they_name() -> None:
+    """A hundredth more of it is a sweep less, where one sweep gains little."""
+    grid, bs = Stencil.laplacian(10, 10), np.random.default_rng(0).normal(size=(8, 100))
+    table = count_sor(grid, np.zeros(8), [0.3], bs)
+    np.testing.assert_array_equal(table, count_sor(grid, np.zeros(8), [0.3], bs, rtol=1e-8))
+    assert (table > count_sor(grid, np.zeros(8), [0.3], bs, rtol=1.01e-8)).any()

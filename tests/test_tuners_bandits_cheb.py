@@ -128,6 +128,18 @@ def test_state_does_not_grow_with_the_rounds(make) -> None:
     assert sizes[0] == sizes[1] and len(json.dumps(tuner.state_dict())) < 400_000
 
 
+def test_process_has_the_defaults_it_names() -> None:
+    """A process with them by name, and with nothing, choose alike and are of one kind."""
+    usual, named = (
+        GPThompson(OMEGAS, 0),
+        GPThompson(OMEGAS, 0, low=0.0, high=1.0, features=8, reach=0.25, cost_min=0.0),
+    )
+    assert usual.settings() == named.settings()
+    for tuner in (usual, named):
+        play(tuner, np.linspace(0, 1, 60))
+    assert usual.state_dict() == named.state_dict()
+
+
 def test_process_is_the_gaussian_posterior_of_its_history() -> None:
     """Conditioned in one go on all observations, with the kernel written out."""
     d, m, low, high = 6, 3, 0.0, 2.0
