@@ -126,6 +126,23 @@ def test_convection_is_of_first_order_and_an_m_matrix(angle):
     assert abs(convection_diffusion(4, 5, 0) - laplacian(4, 5)).max() == 0
 
 
+@pytest.mark.parametrize("wind", [(), (2.0,)])
+def test_convection_is_what_upwind_differences_of_its_wind_give(wind):
+    """Point by point on 3 lines of 4, with h = 1 / 5; pi / 6 is the usual direction."""
+    rows, columns, peclet = 3, 4, 30.0
+    angle = wind[0] if wind else math.pi / 6
+    x, y = peclet / 5 * math.cos(angle), peclet / 5 * math.sin(angle)
+    A = np.zeros((rows * columns, rows * columns))
+    for j, i in itertools.product(range(rows), range(columns)):
+        me = j * columns + i
+        A[me, me] = 4 + abs(x) + abs(y)
+        for dj, di, speed in ((0, -1, x), (0, 1, -x), (-1, 0, y), (1, 0, -y)):
+            if 0 <= j + dj < rows and 0 <= i + di < columns:
+                A[me, (j + dj) * columns + i + di] = -1 - max(speed, 0)
+    found = convection_diffusion(rows, columns, peclet, *wind).toarray()
+    np.testing.assert_allclose(found, A, rtol=1e-14)
+
+
 # ---- independent systems ---------------------------------------------------------------------
 
 
@@ -234,6 +251,7 @@ def test_the_context_lies_in_its_range_and_reaches_its_end():
     contexts = [Heat().context(step) for step in range(5000)]
     assert min(contexts) == pytest.approx(0, abs=1e-12) and max(contexts) == pytest.approx(10)
     assert contexts[250] == pytest.approx(0.1)
+    assert Heat().context_range == (0.0, 10.0)
 
 
 def variable_by_hand(nx, dt, contrast, radius, t):

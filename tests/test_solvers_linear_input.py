@@ -245,6 +245,18 @@ def test_an_infinite_tolerance_stops_at_once(name: str) -> None:
         assert solve(A, B, **{name: value}).iterations == 0
 
 
+def test_defaults_are_those_that_are_named() -> None:
+    """Gauss-Seidel, to a relative residual of 1e-5; slow enough that a hundredth of it shows."""
+    rhs = np.random.default_rng(0).normal(size=400)
+    slow = Stencil.laplacian(20, 20)
+    usual = solve(slow, rhs)
+    assert usual.iterations == solve(slow, rhs, "sor", 1.0, rtol=1e-5, atol=0.0).iterations
+    assert usual.iterations > solve(slow, rhs, "sor", 1.0, rtol=1.01e-5).iterations
+    np.testing.assert_array_equal(
+        ssor_preconditioner(slow) @ rhs, ssor_preconditioner(slow, 1.0) @ rhs
+    )
+
+
 def test_bad_choices() -> None:
     for bad in (
         {"method": "jacobi"},
