@@ -6,6 +6,7 @@ metric of linear decay over that of the refined schedule, each at its best rate.
 final training gap f - f* on the convex sets and the test metric on the other tasks.
 """
 
+import argparse
 from functools import partial
 from pathlib import Path
 
@@ -28,6 +29,7 @@ HERE = Path(__file__).resolve().parent
 
 def main() -> None:
     """Read, print, draw."""
+    argparse.ArgumentParser(description=__doc__).parse_args()
     gains = [of_result(result) for result in Store(HERE / "convex/report.json", Protocol()).results]
     for folder in sorted(HERE.glob("refine-*")):
         try:
