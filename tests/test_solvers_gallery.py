@@ -28,7 +28,7 @@ from ritard.solvers.linear.gallery import (
 from scipy.io import mmwrite
 from scipy.sparse import coo_array, csr_array, random_array
 from scipy.sparse.linalg import spsolve
-from scipy.stats import chi2
+from scipy.stats import chi2, kstest, loguniform
 from tables import checked
 
 
@@ -178,6 +178,14 @@ def test_shifted_systems_are_a_plus_c_times_the_direction():
         np.testing.assert_allclose(system.A.toarray(), expected, rtol=1e-14)
 
 
+def test_log_uniform_parameters_are_scipys():
+    """All of the distribution within the 0.1 % point of Kolmogorov and Smirnov's statistic."""
+    drawn = LogUniform(1e-3, 1e3).draw(np.random.default_rng(0), 200_000)
+    gap = kstest(drawn, loguniform(1e-3, 1e3).cdf).statistic
+    assert gap < 1.95 / math.sqrt(200_000)
+    assert 0.999e-3 < drawn.min() < 1.001e-3 and 0.999e3 < drawn.max() < 1.001e3
+
+
 @pytest.mark.parametrize(("beta", "variance"), [(LOW_VARIANCE, 1 / 48), (HIGH_VARIANCE, 1 / 16)])
 def test_the_papers_contexts(beta, variance):
     """Both have the mean -.15 + .6/4 = 0 and .36 times the variance of their Beta."""
@@ -279,6 +287,11 @@ def test_variable_heat_has_the_fluxes_of_its_faces():
         b = 2 * u - A @ u + 0.05 * family.source((step + 0.5) * 0.05)
         np.testing.assert_allclose(system.b, b, rtol=1e-9, atol=1e-12)
         u = np.linalg.solve(A, system.b)
+
+
+def test_defaults_are_those_that_are_named():
+    assert VariableHeat() == VariableHeat(25, 5000, 1e-3, contrast=100.0, radius=0.25)
+    assert Beta(2, 6) == Beta(2, 6, low=0.0, high=1.0)
 
 
 def test_without_contrast_variable_heat_is_heat():
