@@ -687,7 +687,7 @@ for wrap in (DistributedDataParallel, sharded):
     if rank == 1:
         snapshot.restore()
     assert steps(4) == there
-    print(type(model).__name__)
+    print(type(model).__name__, flush=True)
 dist.destroy_process_group()
 """
 
